@@ -1,0 +1,65 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+MEMBERS := libs/events libs/runtime services/incident services/sla services/notify services/reporting opsledger
+SOURCES := libs/events/src libs/runtime/src services/incident/src services/sla/src services/notify/src services/reporting/src opsledger/src
+# Parallel workers start servers of their own; one server named from outside cannot be shared.
+WORKERS ?= $(if $(OPSLEDGER_TEST_POSTGRES_URL)$(OPSLEDGER_TEST_NATS_URL),0,2)
+SECONDS ?= 60
+SEED ?= 1
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: .venv/.installed ## Start everything, play the demonstration, stay up until Ctrl-C (OPSLEDGER_PORT, OPSLEDGER_DATA_DIR, DEMO=0)
+	@$(BIN)/opsledger up
+
+.PHONY: test
+test: .venv/.installed ## Run every test on real Postgres and NATS (TESTS=tests/unit chooses)
+	@$(BIN)/pytest -n $(WORKERS) $(TESTS)
+
+.PHONY: check
+check: .venv/.installed ## Format, lint, types, import contracts, generated files, house rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(SOURCES)
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m opsledger_events.catalogue --check
+	@$(BIN)/pytest -n 0 tests/contract/test_house_rules.py
+
+.PHONY: format
+format: .venv/.installed ## Format the sources and sort their imports
+	@$(BIN)/ruff check --fix --select I .
+	@$(BIN)/ruff format .
+
+.PHONY: catalogue
+catalogue: .venv/.installed ## Write schemas, examples, AsyncAPI and the readable page from the event classes
+	@$(BIN)/python -m opsledger_events.catalogue
+
+.PHONY: chaos
+chaos: .venv/.installed ## Kill everything under load and check that nothing was lost (SECONDS=60 SEED=1)
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
+
+.venv/.installed: requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Opsledger needs Python 3.11 or newer; this is $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11 and run make again."; exit 1; }
+	@echo "Installing into .venv (about a minute the first time) …"
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "This Python cannot make a virtual environment. On Debian: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.installed ## Install everything into .venv
+
+.PHONY: lock
+lock: ## Write requirements.lock anew from the members' pyproject.toml
+	@uv=$$(command -v $(BIN)/uv || command -v uv) && $$uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
+	  --python-version 3.11 --group dev $(addprefix --no-emit-package ,opsledger opsledger-events opsledger-runtime opsledger-incident opsledger-sla opsledger-notify opsledger-reporting) \
+	  pyproject.toml -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove .venv and caches; data stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
