@@ -1,0 +1,1 @@
+"""Event classes by bounded context."""

@@ -1,0 +1,150 @@
+"""What the incident service announces.
+
+People are named by opaque id only. `impact`, `urgency` and `priority` count from 1, the highest.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from opsledger_events.contract import Event, Personal
+
+Channel = Literal["phone", "portal", "email", "chat", "monitoring", "walk-in", "other"]
+Responsibility = Literal["provider", "third_party", "customer"]
+"""R16: 局端 (provider), 第三方 (third_party), 客户端 (customer)."""
+
+
+class IncidentOpened(Event):
+    """An incident was reported or an alert raised one."""
+
+    type_name: ClassVar[str] = "incident.IncidentOpened.v1"
+    number: str
+    title: Annotated[str, Personal()]
+    description: Annotated[str, Personal()] = ""
+    impact: int
+    urgency: int
+    priority: int
+    category: str | None = None
+    service: str | None = None
+    configuration_item: str | None = None
+    organisation: str | None = None
+    requester: str | None = None
+    channel: Channel = "other"
+    team: str | None = None
+    alert_fingerprint: str | None = None
+    alert_source: str | None = None
+    alert_started_at: datetime | None = None
+    example: ClassVar[dict[str, Any]] = {
+        "number": "INC0000042",
+        "title": "核心交换机端口告警",
+        "description": "Port 12 flaps since the morning.",
+        "impact": 1,
+        "urgency": 2,
+        "priority": 2,
+        "category": "network",
+        "service": "core-network",
+        "configuration_item": "sw-core-01",
+        "organisation": "acme",
+        "requester": "person-17",
+        "channel": "phone",
+    }
+
+
+class IncidentAssigned(Event):
+    """A team, and where known a person of it, became responsible."""
+
+    type_name: ClassVar[str] = "incident.IncidentAssigned.v1"
+    team: str
+    assignee: str | None = None
+    previous_team: str | None = None
+    previous_assignee: str | None = None
+    example: ClassVar[dict[str, Any]] = {"team": "network", "assignee": "person-3"}
+
+
+class IncidentStarted(Event):
+    """Work began: the first response."""
+
+    type_name: ClassVar[str] = "incident.IncidentStarted.v1"
+    assignee: str | None = None
+    example: ClassVar[dict[str, Any]] = {"assignee": "person-3"}
+
+
+class IncidentHeld(Event):
+    """Work waits for somebody else; whether clocks pause is the agreement's decision, by reason."""
+
+    type_name: ClassVar[str] = "incident.IncidentHeld.v1"
+    reason: str
+    note: Annotated[str | None, Personal()] = None
+    example: ClassVar[dict[str, Any]] = {"reason": "awaiting_requester", "note": "asked for the serial number"}
+
+
+class IncidentResumed(Event):
+    """Work goes on after a hold."""
+
+    type_name: ClassVar[str] = "incident.IncidentResumed.v1"
+    example: ClassVar[dict[str, Any]] = {}
+
+
+class IncidentPrioritised(Event):
+    """Impact or urgency was judged anew."""
+
+    type_name: ClassVar[str] = "incident.IncidentPrioritised.v1"
+    impact: int
+    urgency: int
+    priority: int
+    previous_priority: int
+    example: ClassVar[dict[str, Any]] = {"impact": 2, "urgency": 2, "priority": 3, "previous_priority": 2}
+
+
+class IncidentNoted(Event):
+    """Somebody wrote a note; a public one is meant for the requester."""
+
+    type_name: ClassVar[str] = "incident.IncidentNoted.v1"
+    text: Annotated[str, Personal()]
+    public: bool = False
+    example: ClassVar[dict[str, Any]] = {"text": "更换光模块后恢复", "public": True}
+
+
+class IncidentResolved(Event):
+    """Service is restored; the responsibility code is mandatory (R16)."""
+
+    type_name: ClassVar[str] = "incident.IncidentResolved.v1"
+    responsibility: Responsibility
+    resolution: Annotated[str, Personal()]
+    example: ClassVar[dict[str, Any]] = {"responsibility": "provider", "resolution": "replaced the transceiver"}
+
+
+class IncidentReopened(Event):
+    """The fault came back, or was never gone."""
+
+    type_name: ClassVar[str] = "incident.IncidentReopened.v1"
+    reason: Annotated[str, Personal()]
+    example: ClassVar[dict[str, Any]] = {"reason": "the port flaps again"}
+
+
+class IncidentClosed(Event):
+    """Nothing more is to be done; final."""
+
+    type_name: ClassVar[str] = "incident.IncidentClosed.v1"
+    example: ClassVar[dict[str, Any]] = {}
+
+
+class IncidentCancelled(Event):
+    """It was no incident: a mistake or a duplicate; final."""
+
+    type_name: ClassVar[str] = "incident.IncidentCancelled.v1"
+    reason: Annotated[str, Personal()]
+    example: ClassVar[dict[str, Any]] = {"reason": "opened twice"}
+
+
+class IncidentAlertStateChanged(Event):
+    """The alert behind the incident stopped firing or fires again."""
+
+    type_name: ClassVar[str] = "incident.IncidentAlertStateChanged.v1"
+    fingerprint: str
+    state: Literal["firing", "resolved"]
+    occurred_at: datetime
+    example: ClassVar[dict[str, Any]] = {
+        "fingerprint": "d1a7c3e9b5e6a0f3",
+        "state": "resolved",
+        "occurred_at": "2026-11-22T08:30:00Z",
+    }

@@ -1,0 +1,173 @@
+"""The envelope: a CloudEvent 1.0 in structured JSON, the same bytes on the bus, in webhooks and archives.
+
+Refuses anything that would not survive the way: NUL, lone surrogates, naive instants, oversize.
+"""
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import pydantic_core
+
+if TYPE_CHECKING:
+    from opsledger_events.contract import Event
+
+MAX_BYTES: Final = 256 * 1024
+"""Largest event, in bytes of its JSON; binaries are references with a digest."""
+
+CONTENT_TYPE: Final = "application/cloudevents+json"
+SEQUENCE_DIGITS: Final = 20
+
+
+class InvalidEnvelope(ValueError):
+    """The bytes or headers are not an event of this platform; the message says which rule they break."""
+
+
+def format_instant(instant: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: one spelling per instant, so that digests are stable."""
+    if instant.tzinfo is None:
+        raise InvalidEnvelope("an instant needs an offset")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_instant(text: str) -> datetime:
+    """Parse RFC 3339; a naive instant is refused."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except (ValueError, TypeError) as error:
+        raise InvalidEnvelope(f"not an RFC 3339 instant: {text!r}") from error
+    if instant.tzinfo is None:
+        raise InvalidEnvelope(f"an instant needs an offset: {text!r}")
+    return instant.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One event with everything around it.
+
+    `time` is when it happened in the world, `recordedtime` when it became known. `sequence` is the publication
+    number within its context: None until the relay has given it one. `decoded` is the payload that `decode` keeps
+    for the next reader; it is no part of the event.
+    """
+
+    id: UUID
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    recordedtime: datetime
+    aggregateversion: int
+    partitionkey: str
+    correlationid: str
+    actor: str
+    data: dict[str, Any]
+    organisation: str | None = None
+    causationid: str | None = None
+    importid: str | None = None
+    traceparent: str | None = None
+    sequence: int | None = None
+    decoded: "Event | None" = field(default=None, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Envelope, tuple(getattr(self, found.name) for found in fields(self) if found.init)
+
+    @property
+    def context(self) -> str:
+        """The producing context: the last segment of `source`."""
+        return self.source.rsplit("/", 1)[-1]
+
+    @property
+    def name(self) -> str:
+        """The event's name, for example `IncidentOpened`."""
+        return self.type.split(".")[2]
+
+    @property
+    def type_name(self) -> str:
+        """The type without the platform's prefix, for example `incident.IncidentOpened.v1`."""
+        return self.type.removeprefix("opsledger.")
+
+    def numbered(self, sequence: int) -> "Envelope":
+        """The same event with its publication number."""
+        return replace(self, sequence=sequence)
+
+    def attributes(self) -> dict[str, Any]:
+        """The CloudEvent as a JSON-ready mapping; absent optional attributes are left out."""
+        found: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": str(self.id),
+            "type": self.type,
+            "source": self.source,
+            "subject": self.subject,
+            "time": format_instant(self.time),
+            "recordedtime": format_instant(self.recordedtime),
+            "datacontenttype": "application/json",
+            "aggregateversion": self.aggregateversion,
+            "partitionkey": self.partitionkey,
+            "correlationid": self.correlationid,
+            "actor": self.actor,
+            "data": self.data,
+        }
+        if self.organisation is not None:
+            found["organisation"] = self.organisation
+        if self.causationid is not None:
+            found["causationid"] = self.causationid
+        if self.importid is not None:
+            found["importid"] = self.importid
+        if self.traceparent is not None:
+            found["traceparent"] = self.traceparent
+        if self.sequence is not None:
+            found["sequence"] = f"{self.sequence:0{SEQUENCE_DIGITS}d}"
+        return found
+
+    def to_json(self) -> bytes:
+        """Structured-mode JSON."""
+        return pydantic_core.to_json(self.attributes())
+
+    def headers(self) -> dict[str, str]:
+        """The NATS headers that travel beside the JSON."""
+        found = {"Content-Type": CONTENT_TYPE, "Nats-Msg-Id": str(self.id), "ce-type": self.type}
+        if self.traceparent is not None:
+            found["traceparent"] = self.traceparent
+        return found
+
+    @classmethod
+    def from_json(cls, raw: bytes) -> "Envelope":
+        """Read structured-mode JSON; unknown extension attributes are ignored.
+
+        Raises:
+            InvalidEnvelope: the bytes are no CloudEvent of this platform.
+        """
+        if len(raw) > MAX_BYTES * 2:
+            raise InvalidEnvelope("the event is too large")
+        try:
+            found = pydantic_core.from_json(raw)
+            if found["specversion"] != "1.0":
+                raise InvalidEnvelope(f"specversion {found['specversion']!r} is not 1.0")
+            if not isinstance(found["data"], dict):
+                raise InvalidEnvelope("data is not an object")
+            if found["type"].count(".") != 3 or not found["type"].startswith("opsledger."):
+                raise InvalidEnvelope(f"type {found['type']!r} is not opsledger.<context>.<EventName>.v<major>")
+            sequence = found.get("sequence")
+            return cls(
+                id=UUID(found["id"]),
+                type=found["type"],
+                source=found["source"],
+                subject=found["subject"],
+                time=parse_instant(found["time"]),
+                recordedtime=parse_instant(found["recordedtime"]),
+                aggregateversion=int(found["aggregateversion"]),
+                partitionkey=found["partitionkey"],
+                correlationid=found["correlationid"],
+                actor=found["actor"],
+                data=found["data"],
+                organisation=found.get("organisation"),
+                causationid=found.get("causationid"),
+                importid=found.get("importid"),
+                traceparent=found.get("traceparent"),
+                sequence=None if sequence is None else int(sequence),
+            )
+        except InvalidEnvelope:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InvalidEnvelope(f"not an Opsledger event: {error}") from error
