@@ -1,0 +1,182 @@
+"""Messages from JetStream in batches, each exactly after the one before, from any place that is asked for.
+
+Owns the pull loop that stands in for FastStream's own, which loses messages (docs/adr): what it rests on in FastStream
+and nats-py is private in part, pinned by exact version, and held by `tests/contract/test_faststream_behaviour.py`.
+Refuses to go on after anything that could have put a message out of its turn; the caller then starts from the
+checkpoint again.
+"""
+
+import json
+from contextlib import suppress
+from typing import Any, Final
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from opsledger_events import subjects
+from opsledger_runtime.subscriptions.checkpoint import Checkpoint
+from opsledger_runtime.subscriptions.consumers import BATCH, stream_identity
+from opsledger_runtime.subscriptions.intake import MESSAGE_ID, places
+
+WINDOW: Final = 2 * BATCH
+WINDOW_BYTES: Final = 16 * 1024 * 1024
+"""Most bytes that one pull may bring: events may be 256 KiB each, and a window of them is held in memory."""
+
+_HEARTBEAT_SECONDS: Final = 1.0
+_EXPIRES_SECONDS: Final = 30.0
+_HARMLESS: Final = frozenset({"100", "404", "408"})
+"""Heartbeat, no messages, request timed out; any other status ends the run of deliveries, but for these two:"""
+_BATCH_DONE: Final = ("409", "Batch Completed")
+_ENOUGH_BYTES: Final = ("409", "Message Size Exceeds MaxBytes")
+_LEFT: Final = "Nats-Pending-Messages"
+
+
+class OutOfStep(Exception):
+    """The next message cannot be known to be the next one; start from the checkpoint again."""
+
+
+class Delivery:
+    """One consumer's deliveries over a FastStream pull subscriber, which is duck-typed since its types are private."""
+
+    def __init__(self, subscriber: Any, consumer: str, inbox_prefix: bytes) -> None:
+        self._subscriber = subscriber
+        self._consumer = consumer
+        self._inbox_prefix = inbox_prefix
+        self._requested = 0
+        self._consumer_sequence = 0
+        self._stream_sequence = 0
+        self._reconnects = -1
+        self.pending = 0
+
+    @property
+    def _js(self) -> JetStreamContext:
+        js: JetStreamContext = self._subscriber.jetstream
+        return js
+
+    @property
+    def _connection(self) -> Any:
+        return self._subscriber.connection
+
+    async def exists(self) -> bool:
+        """Whether the stream and the consumer are provisioned."""
+        try:
+            await self._js.consumer_info(subjects.STREAM, self._consumer)
+        except NotFoundError:
+            return False
+        return True
+
+    async def start_from(self, stored: Checkpoint) -> Checkpoint:
+        """Set the consumer to the message after `stored`; returns the checkpoint that deliveries follow.
+
+        On another stream, or where the message that `stored` names is not at its place (a lost tail whose sequences
+        were given anew), that is the beginning, and the publication numbers tell what is already applied.
+
+        Raises:
+            NotFoundError: stream or consumer is not provisioned.
+            nats.errors.Error, TimeoutError, OSError: the server is away.
+        """
+        self._reconnects = self._connection.stats["reconnects"]
+        start = await self._place(stored)
+        # A new inbox: whatever is still on its way to the old one cannot be mistaken for what comes now.
+        old, self._subscriber.subscription = self._subscriber.subscription, None
+        if old is not None:
+            with suppress(NatsError):
+                await old.unsubscribe()
+        self._subscriber.subscription = await self._js.pull_subscribe_bind(
+            durable=self._consumer, stream=subjects.STREAM, inbox_prefix=self._inbox_prefix
+        )
+        await self._js.reset_consumer(subjects.STREAM, self._consumer, seq=start.stream_sequence + 1)
+        self._requested = 0
+        self._consumer_sequence = 0
+        self._stream_sequence = start.stream_sequence
+        return start
+
+    async def _place(self, stored: Checkpoint) -> Checkpoint:
+        info = await self._js.stream_info(subjects.STREAM)
+        identity = stream_identity(info)
+        same = stored.stream == identity and stored.stream_sequence <= info.state.last_seq
+        if same and stored.stream_sequence > 0:
+            same = await self._message_id(stored.stream_sequence) == stored.message_id
+        if same:
+            return stored
+        return Checkpoint(stored.version, identity, 0, "", stored.sequences)
+
+    async def _message_id(self, stream_sequence: int) -> str | None:
+        try:
+            # Not the direct form: a replica that lags would deny a message that exists.
+            found = await self._js.get_msg(subjects.STREAM, seq=stream_sequence)
+        except NotFoundError:
+            return None
+        headers: dict[str, str] = found.headers or {}
+        return headers.get(MESSAGE_ID, "")
+
+    async def next_batch(self) -> list[Msg]:
+        """Everything that is here, at most `BATCH`; an empty list after a heartbeat.
+
+        Raises:
+            OutOfStep: a message is missing, doubled or of another run; the connection or consumer was renewed.
+            nats.errors.Error, OSError: the server is away.
+        """
+        subscription = self._subscriber.subscription
+        queue = subscription._sub._pending_queue
+        if self._requested <= WINDOW // 2:
+            await self._pull(subscription, WINDOW - self._requested)
+        try:
+            message = await subscription._sub.next_msg(timeout=_HEARTBEAT_SECONDS * 2.5)
+        except TimeoutError as error:
+            raise OutOfStep("heartbeats stopped") from error
+        if self._connection.stats["reconnects"] != self._reconnects:
+            raise OutOfStep("the connection was renewed")
+        batch: list[Msg] = []
+        idle = False
+        while True:
+            status = message.headers.get("Status") if message.headers else None
+            if status is None:
+                self._check(message)
+                batch.append(message)
+            elif (status, message.headers.get("Description")) == _BATCH_DONE:
+                pass  # said of a pull with a limit of bytes once all its messages came, each of which was counted
+            elif (status, message.headers.get("Description")) == _ENOUGH_BYTES:
+                self._requested -= int(message.headers.get(_LEFT, self._requested))
+            elif status not in _HARMLESS:
+                raise OutOfStep(f"status {status} {message.headers.get('Description', '')}")
+            else:
+                idle = True
+                if status != "100":
+                    self._requested = 0
+            if len(batch) >= BATCH or queue.empty():
+                break
+            message = queue.get_nowait()
+            queue.task_done()
+            subscription._sub._pending_size -= len(message.data)
+        if batch:
+            self.pending = pending(batch[-1].reply)
+        elif idle:
+            self.pending = 0
+        return batch
+
+    def _check(self, message: Msg) -> None:
+        stream_sequence, consumer_sequence = places(message.reply)
+        if consumer_sequence != self._consumer_sequence + 1 or stream_sequence <= self._stream_sequence:
+            raise OutOfStep(f"message {stream_sequence}/{consumer_sequence} after {self._stream_sequence}")
+        self._consumer_sequence = consumer_sequence
+        self._stream_sequence = stream_sequence
+        self._requested -= 1
+
+    async def _pull(self, subscription: Any, count: int) -> None:
+        request = {
+            "batch": count,
+            "max_bytes": WINDOW_BYTES,
+            "expires": int(_EXPIRES_SECONDS * 1e9),
+            "idle_heartbeat": int(_HEARTBEAT_SECONDS * 1e9),
+        }
+        await self._connection.publish(subscription._nms, json.dumps(request).encode(), subscription._deliver)
+        self._requested += count
+
+
+def pending(reply: str) -> int:
+    """How many messages the consumer had not been given after this one, from its acknowledgement subject (ADR-15)."""
+    tokens = reply.split(".")
+    return int(tokens[8] if len(tokens) == 9 else tokens[10])

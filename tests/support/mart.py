@@ -1,0 +1,48 @@
+"""The migrated mart in a database of its own, fed by hand: no bus, no other service."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import asyncpg
+
+from opsledger_events import Envelope
+from opsledger_runtime.clock import FixedClock
+from opsledger_runtime.migrations import MigrationSet, migrate
+from opsledger_runtime.store import EventStore
+from reporting.projections.mart import SUBSCRIPTION
+
+NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def mart(url: str, now: datetime = NOW) -> AsyncIterator[EventStore]:
+    """The migrated mart in an empty database, with the BI login's role."""
+    await _reader(url)
+    await migrate(
+        url, [MigrationSet("opsledger_runtime", ("es",)), MigrationSet("reporting", ("mart", "reporting"))], None
+    )
+    pool = await asyncpg.create_pool(
+        url, min_size=1, max_size=2, server_settings={"search_path": "mart, reporting, es", "timezone": "UTC"}
+    )
+    try:
+        yield EventStore("reporting", "test", pool, FixedClock(now))
+    finally:
+        await pool.close()
+
+
+async def _reader(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("create role bi_reader login")
+    except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+        pass  # roles are the server's, and another test has made it
+    finally:
+        await connection.close()
+
+
+async def apply(store: EventStore, told: Sequence[Sequence[Envelope]]) -> None:
+    """Hand batches to the subscription as its consumer would: one transaction each."""
+    for batch in told:
+        async with store.transaction() as transaction:
+            await SUBSCRIPTION.handle(transaction, batch)

@@ -1,0 +1,191 @@
+"""Stories: events as three services would announce them, for tests of what subscribers make of them."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+from opsledger_events import Envelope, Event
+from opsledger_events.contexts import incident as i
+from opsledger_events.contexts import notify as n
+from opsledger_events.contexts import sla as s
+
+START = datetime(2026, 10, 1, 1, 0, tzinfo=UTC)
+_NAMESPACE = UUID("8d4e7a5a-64d6-5a4f-9d5e-0d1f3c1f7a10")
+
+
+class Story:
+    """Envelopes as three services would announce them: contiguous numbers and versions, time that never falls."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+        self._numbers: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
+
+    def tell(self, subject: str, event: Event, at: datetime, organisation: str | None = "acme") -> Envelope:
+        """Announce `event` of aggregate `subject`."""
+        context = event.event_context()
+        number = self._numbers[context] = self._numbers.get(context, 0) + 1
+        version = self._versions[subject] = self._versions.get(subject, 0) + 1
+        data = event.model_dump(mode="json", exclude_none=True)
+        envelope = Envelope(
+            id=uuid5(_NAMESPACE, f"{context} {number}"),
+            type=f"opsledger.{event.type_name}",
+            source=f"/opsledger/test/{context}",
+            subject=subject,
+            time=at,
+            recordedtime=at,
+            aggregateversion=version,
+            partitionkey=data[event.partition_by] if event.partition_by else subject,
+            correlationid="story",
+            actor="person-1",
+            data=data,
+            organisation=organisation,
+            sequence=number,
+        )
+        self.envelopes.append(envelope)
+        return envelope
+
+    def by_context(self) -> dict[str, list[Envelope]]:
+        """Each context's events in their order."""
+        found: dict[str, list[Envelope]] = {}
+        for envelope in self.envelopes:
+            found.setdefault(envelope.context, []).append(envelope)
+        return found
+
+
+def opened(number: int, **changes: Any) -> i.IncidentOpened:
+    """An incident of priority 3 for acme."""
+    given: dict[str, Any] = {"number": f"INC{number:07d}", "title": f"故障 {number}", "impact": 3, "urgency": 3}
+    return i.IncidentOpened(**{**given, "priority": 3, "organisation": "acme", "channel": "phone", **changes})
+
+
+def about(incident: str, number: int, metric: str, **changes: Any) -> dict[str, Any]:
+    """What every clock event says."""
+    given: dict[str, Any] = {"incident": incident, "number": f"INC{number:07d}", "title": f"故障 {number}"}
+    return {**given, "priority": 3, "organisation": "acme", "metric": metric, **changes}
+
+
+def started(subject: dict[str, Any], at: datetime, target: int) -> s.SLAClockStarted:
+    """A clock of a 24x7 calendar."""
+    return s.SLAClockStarted(
+        **subject,
+        agreement="agreement-1",
+        agreement_revision=1,
+        calendar="calendar-1",
+        calendar_revision=1,
+        time_zone_database="2026a",
+        target_seconds=target,
+        warning_percent=[75],
+        pausing_reasons=["awaiting_requester"],
+        started_at=at,
+        due_at=at + timedelta(seconds=target),
+    )
+
+
+def random_story(seed: int, incidents: int) -> Story:
+    """Many incidents with everything that may happen to them, over seven weeks, in order of time."""
+    dice = random.Random(seed)
+    story = Story()
+    happenings: list[tuple[datetime, int, str, Event, str]] = []
+
+    def tell(at: datetime, subject: str, event: Event, organisation: str) -> None:
+        happenings.append((at, len(happenings), subject, event, organisation))
+
+    for team in ("network", "database"):
+        members = [f"person-{at}" for at in range(dice.randint(1, 4))]
+        tell(START, f"team-{team}", n.TeamFormed(key=team, name=f"{team} 组", members=members, revision=1), "acme")
+    for number in range(1, incidents + 1):
+        _incident(dice, number, tell)
+    for at, _, subject, event, organisation in sorted(happenings, key=lambda found: found[:2]):
+        story.tell(subject, event, at, organisation)
+    return story
+
+
+def _incident(dice: random.Random, number: int, tell: Any) -> None:
+    subject, organisation = f"incident-{number}", dice.choice(["acme", "globex"])
+    priority, team = dice.randint(1, 5), dice.choice(["network", "database", "field"])
+    at = START + timedelta(seconds=dice.randint(0, 50 * 86400))
+    target = dice.choice([3600, 7200, 86400])
+    clock, said = f"clock-{number}", about(subject, number, "resolution", priority=priority, organisation=organisation)
+    tell(at, subject, opened(number, priority=priority, organisation=organisation), organisation)
+    tell(at, clock, started(said, at, target), organisation)
+    begun, due, breached, again = at, at + timedelta(seconds=target), False, at
+
+    def later(most: int) -> datetime:
+        nonlocal at
+        at = at + timedelta(seconds=dice.randint(1, most), microseconds=dice.randint(0, 999999))
+        return at
+
+    if dice.random() < 0.1:
+        later(600)
+        tell(at, subject, i.IncidentCancelled(reason="opened twice"), organisation)
+        tell(at, clock, s.SLAClockCancelled(**said), organisation)
+        return
+    if dice.random() < 0.85:
+        tell(later(3600), subject, i.IncidentAssigned(team=team, assignee="person-1"), organisation)
+        said["team"] = team
+    if dice.random() < 0.3:
+        team = dice.choice(["network", "database", "night-shift"])
+        tell(later(3600), subject, i.IncidentAssigned(team=team), organisation)
+        said["team"] = team
+    tell(later(3600), subject, i.IncidentStarted(), organisation)
+    if dice.random() < 0.3:
+        tell(later(600), subject, i.IncidentHeld(reason="awaiting_requester"), organisation)
+        tell(later(7200), subject, i.IncidentResumed(), organisation)
+    end = later(2 * 86400)
+    while True:
+        if end > due and not breached:
+            breached, noticed = True, max(due, again)
+            tell(noticed, clock, s.SLABreached(**said, due_at=due), organisation)
+            notice = {"about": subject, "cause": "event-1", "cause_type": "sla.SLABreached.v1", "rule": "sla-breached"}
+            notice |= {"contact": "person-1", "team": team, "channel": "email", "language": "zh-CN"}
+            delivery, values = f"delivery-{number}", {"number": "1"}
+            request = n.NotificationRequested(**notice, template="sla-breached", wording_version=1, values=values)
+            tell(noticed + timedelta(seconds=1), delivery, request, organisation)
+            outcome: Event = n.NotificationDelivered(**notice, attempts=1, message_id="<1@test>")
+            if dice.random() < 0.2:
+                outcome = n.NotificationFailed(**notice, attempts=6, reason="550")
+            tell(noticed + timedelta(seconds=dice.randint(2, 90)), delivery, outcome, organisation)
+        if dice.random() < 0.2:
+            return
+        elapsed = int((end - begun).total_seconds())
+        tell(end, subject, i.IncidentResolved(responsibility="provider", resolution="fixed"), organisation)
+        if end > due:
+            late = s.SLAMissed(**said, elapsed_seconds=elapsed, overrun_seconds=elapsed - target)
+            tell(end, clock, late, organisation)
+        else:
+            tell(end, clock, s.SLAMet(**said, elapsed_seconds=elapsed), organisation)
+        if dice.random() < 0.8:
+            break
+        again = later(3600)
+        tell(again, subject, i.IncidentReopened(reason="again"), organisation)
+        tell(again, clock, s.SLAClockContinued(**said, elapsed_seconds=elapsed, due_at=due), organisation)
+        end = later(86400)
+    if dice.random() < 0.5:
+        tell(later(86400), subject, i.IncidentClosed(), organisation)
+
+
+def interleaved(story: Story, seed: int) -> list[Envelope]:
+    """The story's events in each context's order, contexts shuffled among one another."""
+    dice = random.Random(seed)
+    queues = {context: list(reversed(found)) for context, found in story.by_context().items()}
+    weights = {context: dice.random() ** 3 + 0.01 for context in queues}
+    shuffled: list[Envelope] = []
+    while queues:
+        context = dice.choices(list(queues), [weights[found] for found in queues])[0]
+        shuffled.append(queues[context].pop())
+        if not queues[context]:
+            del queues[context]
+    return shuffled
+
+
+def batches(envelopes: Sequence[Envelope], seed: int, most: int = 40) -> list[Sequence[Envelope]]:
+    """The same events cut into batches of random sizes."""
+    dice, found, at = random.Random(seed), [], 0
+    while at < len(envelopes):
+        size = dice.randint(1, most)
+        found.append(envelopes[at : at + size])
+        at += size
+    return found
