@@ -1,0 +1,133 @@
+"""What may be asked of an incident. Ids and numbers arrive in the command; nothing here is looked up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from opsledger_events.contexts.incident import Channel, Responsibility
+
+AlertState = Literal["firing", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOrigin:
+    """The alert that raised an incident: who sent it, its fingerprint there, and when it began to fire."""
+
+    source: str
+    fingerprint: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncident:
+    """Report an incident. With a `team` it is assigned in the same breath."""
+
+    number: str
+    title: str
+    impact: int
+    urgency: int
+    description: str = ""
+    category: str | None = None
+    service: str | None = None
+    configuration_item: str | None = None
+    organisation: str | None = None
+    requester: str | None = None
+    channel: Channel = "other"
+    team: str | None = None
+    alert: AlertOrigin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssignIncident:
+    """Make a team, and where known a person of it, responsible."""
+
+    team: str
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartIncident:
+    """Begin work: the first response. `assignee` is who works on it, where that is not stated already."""
+
+    assignee: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldIncident:
+    """Wait for somebody else."""
+
+    reason: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeIncident:
+    """Go on after a hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrioritiseIncident:
+    """Judge impact and urgency anew."""
+
+    impact: int
+    urgency: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteIncident:
+    """Write a note; a public one is meant for the requester."""
+
+    text: str
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveIncident:
+    """Service is restored. `responsibility` may be missing here so that the domain can name R16."""
+
+    responsibility: Responsibility | None
+    resolution: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenIncident:
+    """The fault came back, or was never gone."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseIncident:
+    """Nothing more is to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelIncident:
+    """It was no incident: a mistake or a duplicate."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAlertState:
+    """The alert behind the incident stopped firing or fires again, at `occurred_at` by the sender's clock."""
+
+    fingerprint: str
+    state: AlertState
+    occurred_at: datetime
+
+
+Command = (
+    OpenIncident
+    | AssignIncident
+    | StartIncident
+    | HoldIncident
+    | ResumeIncident
+    | PrioritiseIncident
+    | NoteIncident
+    | ResolveIncident
+    | ReopenIncident
+    | CloseIncident
+    | CancelIncident
+    | RecordAlertState
+)

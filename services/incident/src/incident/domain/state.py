@@ -1,0 +1,146 @@
+"""What an incident is after its events, and how each event changes it.
+
+The life cycle: new → assigned → in_progress ⇄ on_hold → resolved → closed; cancelled from any state before resolved.
+Notes and descriptions change no decision, so they are not part of the state.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final, assert_never
+
+from incident.domain.commands import AlertState
+from opsledger_events.contexts.incident import (
+    Channel,
+    IncidentAlertStateChanged,
+    IncidentAssigned,
+    IncidentCancelled,
+    IncidentClosed,
+    IncidentHeld,
+    IncidentNoted,
+    IncidentOpened,
+    IncidentPrioritised,
+    IncidentReopened,
+    IncidentResolved,
+    IncidentResumed,
+    IncidentStarted,
+    Responsibility,
+)
+
+
+class State(StrEnum):
+    """Where in its life cycle an incident is."""
+
+    UNKNOWN = "unknown"
+    NEW = "new"
+    ASSIGNED = "assigned"
+    IN_PROGRESS = "in_progress"
+    ON_HOLD = "on_hold"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+OPEN: Final = frozenset({State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.ON_HOLD})
+"""The states in which there is still something to restore."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident as its events left it; `State.UNKNOWN` before the first."""
+
+    state: State = State.UNKNOWN
+    number: str = ""
+    title: str = ""
+    impact: int = 0
+    urgency: int = 0
+    priority: int = 0
+    category: str | None = None
+    service: str | None = None
+    configuration_item: str | None = None
+    organisation: str | None = None
+    requester: str | None = None
+    channel: Channel = "other"
+    team: str | None = None
+    assignee: str | None = None
+    hold_reason: str | None = None
+    hold_note: str | None = None
+    responsibility: Responsibility | None = None
+    resolution: str | None = None
+    cancel_reason: str | None = None
+    alert_source: str | None = None
+    alert_fingerprint: str | None = None
+    alert_state: AlertState | None = None
+
+
+IncidentEvent = (
+    IncidentOpened
+    | IncidentAssigned
+    | IncidentStarted
+    | IncidentHeld
+    | IncidentResumed
+    | IncidentPrioritised
+    | IncidentNoted
+    | IncidentResolved
+    | IncidentReopened
+    | IncidentClosed
+    | IncidentCancelled
+    | IncidentAlertStateChanged
+)
+
+
+def evolve(incident: Incident, event: IncidentEvent) -> Incident:
+    """The incident after one more event."""
+    match event:
+        case IncidentOpened():
+            return Incident(
+                state=State.NEW,
+                number=event.number,
+                title=event.title,
+                impact=event.impact,
+                urgency=event.urgency,
+                priority=event.priority,
+                category=event.category,
+                service=event.service,
+                configuration_item=event.configuration_item,
+                organisation=event.organisation,
+                requester=event.requester,
+                channel=event.channel,
+                alert_source=event.alert_source,
+                alert_fingerprint=event.alert_fingerprint,
+                alert_state="firing" if event.alert_fingerprint is not None else None,
+            )
+        case IncidentAssigned():
+            assigned = State.ASSIGNED if incident.state is State.NEW else incident.state
+            return replace(incident, state=assigned, team=event.team, assignee=event.assignee)
+        case IncidentStarted():
+            return replace(incident, state=State.IN_PROGRESS, assignee=event.assignee or incident.assignee)
+        case IncidentHeld():
+            return replace(incident, state=State.ON_HOLD, hold_reason=event.reason, hold_note=event.note)
+        case IncidentResumed():
+            return replace(incident, state=State.IN_PROGRESS, hold_reason=None, hold_note=None)
+        case IncidentPrioritised():
+            return replace(incident, impact=event.impact, urgency=event.urgency, priority=event.priority)
+        case IncidentNoted():
+            return incident
+        case IncidentResolved():
+            return replace(
+                incident,
+                state=State.RESOLVED,
+                hold_reason=None,
+                hold_note=None,
+                responsibility=event.responsibility,
+                resolution=event.resolution,
+            )
+        case IncidentReopened():
+            reopened = State.NEW if incident.team is None else State.IN_PROGRESS
+            return replace(incident, state=reopened, responsibility=None, resolution=None)
+        case IncidentClosed():
+            return replace(incident, state=State.CLOSED)
+        case IncidentCancelled():
+            return replace(
+                incident, state=State.CANCELLED, hold_reason=None, hold_note=None, cancel_reason=event.reason
+            )
+        case IncidentAlertStateChanged():
+            return replace(incident, alert_state=event.state)
+        case _:
+            assert_never(event)

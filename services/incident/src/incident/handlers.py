@@ -1,0 +1,92 @@
+"""Load, decide, append: one function per way in. No HTTP, no rules."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from incident.domain.commands import Command, OpenIncident
+from incident.domain.decider import DECIDER
+from incident.numbers import next_numbers
+from incident.projections import incident_queue
+from incident.projections.incident_row import IncidentRow, fold, from_record
+from opsledger_events import Envelope
+from opsledger_runtime import ids
+from opsledger_runtime.errors import FieldError, Invalid, NotFound
+from opsledger_runtime.store import Metadata, Transaction
+
+LEEWAY: Final = timedelta(minutes=5)
+"""How far a caller's clock may be ahead of ours."""
+
+
+async def open_incident(
+    transaction: Transaction,
+    command: Callable[[str], OpenIncident],
+    metadata: Metadata,
+    occurred_at: datetime | None,
+) -> IncidentRow:
+    """Open an incident; `command` gets its number. Its id derives from the command id, so a repeat opens no second."""
+    time = happened(occurred_at, transaction.now)
+    incident = str(ids.derived_id("incident", str(metadata.command_id)))
+    number = (await next_numbers(transaction.connection, 1))[0]
+    await transaction.execute(DECIDER, incident, command(number), metadata, expected_version=0, time=time)
+    return from_record(await incident_queue.locate(transaction.connection, incident, None))
+
+
+async def act(
+    transaction: Transaction,
+    id_or_number: str,
+    organisations: list[str] | None,
+    command: Command,
+    metadata: Metadata,
+    *,
+    expected_version: int | None = None,
+    occurred_at: datetime | None = None,
+) -> IncidentRow:
+    """Ask something of an incident that the caller may know of.
+
+    Raises:
+        NotFound: there is none, or not for these organisations.
+        Invalid: `occurred_at` is in the future or before the latest event.
+        VersionConflict, RuleViolated: as the store and the decider say.
+    """
+    time = happened(occurred_at, transaction.now)
+    record = await incident_queue.locate(transaction.connection, id_or_number, organisations)
+    incident = record["id"]
+    await transaction.execute(DECIDER, incident, command, metadata, expected_version=expected_version, time=time)
+    return from_record(await incident_queue.locate(transaction.connection, incident, None))
+
+
+def happened(occurred_at: datetime | None, now: datetime) -> datetime | None:
+    """When it happened, if not now. A clock a little ahead is taken for now, since a fact cannot be of the future.
+
+    Raises:
+        Invalid: more than five minutes ahead.
+    """
+    if occurred_at is None:
+        return None
+    if occurred_at > now + LEEWAY:
+        raise Invalid(
+            "It cannot have happened in the future.",
+            [FieldError("/occurred_at", f"Give an instant that is not after {now.isoformat(timespec='seconds')}.")],
+            code="in_the_future",
+        )
+    return min(occurred_at, now)
+
+
+def as_known(
+    incident: str, history: list[Envelope], as_of: datetime | None, known_at: datetime | None
+) -> tuple[IncidentRow, list[Envelope]]:
+    """The incident as it was at `as_of`, by what was recorded at `known_at`, and the events that say so.
+
+    Raises:
+        NotFound: it did not exist then.
+    """
+    seen = [
+        envelope
+        for envelope in history
+        if (as_of is None or envelope.time <= as_of) and (known_at is None or envelope.recordedtime <= known_at)
+    ]
+    row = fold(incident, seen)
+    if row.version == 0:
+        raise NotFound("There was no such incident then.")
+    return row, seen

@@ -1,0 +1,1 @@
+"""Foreign payloads to commands, one source per file."""

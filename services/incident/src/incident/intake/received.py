@@ -1,0 +1,117 @@
+"""The working tables of the intake: what is known of each alert, how often it came, and for how long that is kept.
+
+Owns `alert` and `alert_intake`. Judges nothing. Every function runs in the transaction of its batch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from incident.domain.commands import AlertState
+
+RETENTION: Final = timedelta(days=90)
+"""For how long counts and what was kept aside outlive the last that came."""
+
+_FORGOTTEN_AT_ONCE: Final = 1000
+
+_LOCK: Final = """
+insert into alert (source, fingerprint) select $1, fingerprint from unnest($2::text[]) as new (fingerprint)
+order by fingerprint
+on conflict (source, fingerprint) do update set source = excluded.source
+returning fingerprint, starts_at, state, ends_at, ended_received, incident, changes
+"""
+_SEEN: Final = """
+select distinct fingerprint, starts_at, status from alert_intake
+join unnest($2::text[], $3::timestamptz[], $4::text[]) as new (fingerprint, starts_at, status)
+  using (fingerprint, starts_at, status)
+where source = $1
+"""
+_COUNT: Final = """
+insert into alert_intake (source, fingerprint, starts_at, status, incident, count, first_received, last_received)
+select $1, fingerprint, starts_at, status, incident, count, $2, $2
+from unnest($3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[])
+  as new (fingerprint, starts_at, status, incident, count)
+order by fingerprint, starts_at, status, incident
+on conflict (source, fingerprint, starts_at, status, incident) do update
+set count = alert_intake.count + excluded.count, last_received = excluded.last_received
+"""
+_KEEP: Final = """
+update alert
+set starts_at = new.starts_at, state = new.state, ends_at = new.ends_at, ended_received = new.ended_received,
+  incident = new.incident, changes = new.changes
+from unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::bigint[])
+  as new (fingerprint, starts_at, state, ends_at, ended_received, incident, changes)
+where alert.source = $1 and alert.fingerprint = new.fingerprint
+"""
+# Rows that another batch is counting just now are not old, and waiting for each other would be a deadlock.
+_FORGET: Final = """
+delete from alert_intake where ctid = any(array(
+  select ctid from alert_intake where last_received < $1 order by last_received limit $2 for update skip locked
+))
+"""
+
+Key = tuple[str, datetime, str]
+"""Fingerprint, the sender's start, firing or resolved."""
+
+
+@dataclass(slots=True)
+class Known:
+    """The latest known firing of a fingerprint.
+
+    `ends_at` is its latest end by the sender's clock, `ended_received` when that end was taken in, `incident` the one
+    that it last opened, `changes` how often an incident was told of it.
+    """
+
+    starts_at: datetime | None = None
+    state: AlertState | None = None
+    ends_at: datetime | None = None
+    ended_received: datetime | None = None
+    incident: str | None = None
+    changes: int = 0
+
+
+async def lock(connection: Any, source: str, fingerprints: set[str]) -> dict[str, Known]:
+    """What is known of each; nobody else takes these in until the transaction ends."""
+    rows = await connection.fetch(_LOCK, source, sorted(fingerprints))
+    return {fingerprint: Known(*facts) for fingerprint, *facts in rows}
+
+
+async def seen(connection: Any, source: str, keys: set[Key]) -> set[Key]:
+    """Those of the keys that came before."""
+    if not keys:
+        return set()
+    rows = await connection.fetch(_SEEN, source, *columns(list(keys), 3))
+    return {(row["fingerprint"], row["starts_at"], row["status"]) for row in rows}
+
+
+async def count(connection: Any, source: str, now: datetime, counts: Mapping[tuple[Key, str | None], int]) -> None:
+    """Add to how often each state of an alert came, by the incident that it belongs to."""
+    rows = [(*key, incident, number) for (key, incident), number in counts.items()]
+    await connection.execute(_COUNT, source, now, *columns(rows, 5))
+
+
+async def keep(connection: Any, source: str, changed: Mapping[str, Known]) -> None:
+    """Remember what is known now."""
+    rows = [
+        (name, known.starts_at, known.state, known.ends_at, known.ended_received, known.incident, known.changes)
+        for name, known in changed.items()
+    ]
+    if rows:
+        await connection.execute(_KEEP, source, *columns(rows, 7))
+
+
+async def forget(connection: Any, now: datetime) -> None:
+    """Drop a bounded number of counts that nobody added to for `RETENTION`."""
+    await connection.execute(_FORGET, now - RETENTION, _FORGOTTEN_AT_ONCE)
+
+
+async def received_count(connection: Any, incident: str) -> int:
+    """How often the alert of an incident came firing."""
+    query = "select coalesce(sum(count), 0)::bigint from alert_intake where incident = $1 and status = 'firing'"
+    return int(await connection.fetchval(query, incident))
+
+
+def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Rows as one array for each column."""
+    return [[row[index] for row in rows] for index in range(width)]

@@ -1,0 +1,235 @@
+"""Taking alerts in: a repeat is counted, a change is an event, and one open incident stands for one fingerprint.
+
+All of a batch is one transaction. The row in `alert` is the lock of a fingerprint; rows are locked in one order, so
+that batches that overlap queue instead of blocking each other for good. Events happen when the alert is taken in; the
+sender's own instants are in their data, since its clock may be wrong and an agreement's clock begins with the report.
+
+What is a repeat follows from the last known state: Alertmanager lets an alert that ended and fires again keep its
+`startsAt` while it still remembers it (prometheus/alertmanager issues 952 and 2768).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from incident.domain.commands import AlertOrigin, Command, OpenIncident, RecordAlertState, ResolveIncident
+from incident.domain.decider import DECIDER
+from incident.domain.state import OPEN, Incident
+from incident.handlers import LEEWAY
+from incident.intake import kept_aside, received
+from incident.intake.alert import Alert, Batch, Unreadable
+from incident.intake.received import Key, Known
+from incident.numbers import next_numbers
+from incident.settings import IncidentSettings
+from opsledger_events import Event
+from opsledger_events.envelope import format_instant
+from opsledger_runtime import ids
+from opsledger_runtime.errors import DomainError, VersionConflict
+from opsledger_runtime.store import Loaded, Metadata, Transaction
+
+RESOLUTION: Final = "The alert stopped firing."
+
+OVERTAKING: Final = timedelta(seconds=60)
+"""Within so long after an end a firing with the same start is the earlier message that arrived later."""
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a batch; the numbers add up to what was received."""
+
+    opened: int = 0
+    repeated: int = 0
+    changed: int = 0
+    rejected: list[Unreadable] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Intake:
+    """One batch on its way in. `metadata(organisation)` tells who sent it."""
+
+    transaction: Transaction
+    source: str
+    organisations: tuple[str, ...] | None
+    metadata: Callable[[UUID, str | None], Metadata]
+    settings: IncidentSettings
+    raw: Callable[[int], bytes]
+    known: dict[str, Known] = field(default_factory=dict)
+    seen: set[Key] = field(default_factory=set)
+    numbers: list[str] = field(default_factory=list)
+    taken: Taken = field(default_factory=Taken)
+
+    async def take(self, batch: Batch) -> Taken:
+        """Take all of it in."""
+        connection, now = self.transaction.connection, self.transaction.now
+        self.taken.rejected.extend(batch.unreadable)
+        alerts = [alert for alert in batch.alerts if self._in_scope(alert)]
+        if alerts:
+            await self._take(alerts)
+            await received.forget(connection, now)
+        await kept_aside.put(connection, self.source, now, self.taken.rejected)
+        await kept_aside.forget(connection, now)
+        return self.taken
+
+    async def _take(self, alerts: Sequence[Alert]) -> None:
+        connection, now = self.transaction.connection, self.transaction.now
+        self.known = await received.lock(connection, self.source, {alert.fingerprint for alert in alerts})
+        before = {fingerprint: replace(known) for fingerprint, known in self.known.items()}
+        others = {_key(a) for a in alerts if before[a.fingerprint].starts_at not in (None, a.starts_at)}
+        self.seen = await received.seen(connection, self.source, others)
+        first = {a.fingerprint for a in alerts if a.state == "firing" and before[a.fingerprint].incident is None}
+        self.numbers = await next_numbers(connection, len(first))
+        counts: Counter[tuple[Key, str | None]] = Counter()
+        # "firing" sorts before "resolved", as it happens.
+        for alert in sorted(alerts, key=lambda alert: (alert.starts_at, alert.state, alert.index)):
+            await self._one(alert)
+            counts[_key(alert), self.known[alert.fingerprint].incident] += 1
+        await received.count(connection, self.source, now, counts)
+        changed = {name: known for name, known in self.known.items() if known != before[name]}
+        await received.keep(connection, self.source, changed)
+
+    def _organisation(self, alert: Alert) -> str | None:
+        if alert.organisation is None and self.organisations is not None and len(self.organisations) == 1:
+            return self.organisations[0]
+        return alert.organisation
+
+    def _in_scope(self, alert: Alert) -> bool:
+        if self.organisations is None or self._organisation(alert) in self.organisations:
+            return True
+        self._reject(alert, "The label `organisation` names none that this sender may act for.")
+        return False
+
+    def _reject(self, alert: Alert, reason: str) -> None:
+        self.taken.rejected.append(Unreadable(alert.index, reason, self.raw(alert.index)))
+
+    async def _one(self, alert: Alert) -> None:
+        known = self.known[alert.fingerprint]
+        try:
+            if alert.state == "firing":
+                await self._firing(alert, known)
+            else:
+                await self._resolved(alert, known)
+        except VersionConflict:
+            raise
+        except DomainError as refused:  # refused before anything of it was written, so the rest can go in
+            self._reject(alert, refused.message)
+
+    async def _firing(self, alert: Alert, known: Known) -> None:
+        if not self._is_repeat(alert, known):
+            if not await self._fires_again(alert, known):
+                await self._open(alert, known, [])
+            if alert.starts_at != known.starts_at:
+                known.ends_at = None
+            known.starts_at, known.state = alert.starts_at, "firing"
+        elif known.incident is None and known.state == "resolved":
+            # Its end arrived before its beginning: the outcome is the same as in order.
+            ended = RecordAlertState(alert.fingerprint, "resolved", known.ends_at or self.transaction.now)
+            await self._open(alert, known, [ended, *self._resolution()])
+        else:
+            self.taken.repeated += 1
+
+    async def _fires_again(self, alert: Alert, known: Known) -> bool:
+        """Tell the incident of this alert, unless there is none or it is over."""
+        if known.incident is None:
+            return False
+        loaded = await self.transaction.load(DECIDER, known.incident)
+        if loaded.state.state not in OPEN:
+            return False
+        command = RecordAlertState(alert.fingerprint, "firing", alert.starts_at)
+        if await self._tell(alert, known, known.incident, loaded, [command]):
+            self.taken.changed += 1
+        else:
+            self.taken.repeated += 1
+        return True
+
+    async def _resolved(self, alert: Alert, known: Known) -> None:
+        if self._is_repeat(alert, known):
+            self.taken.repeated += 1
+            return
+        if known.incident is not None:
+            loaded = await self.transaction.load(DECIDER, known.incident)
+            ended = RecordAlertState(alert.fingerprint, "resolved", alert.ends_at or self.transaction.now)
+            commands = [ended, *(self._resolution() if loaded.state.state in OPEN else [])]
+            await self._tell(alert, known, known.incident, loaded, commands)
+        known.starts_at, known.state, known.ends_at = alert.starts_at, "resolved", alert.ends_at
+        known.ended_received = self.transaction.now
+        self.taken.changed += 1
+
+    def _is_repeat(self, alert: Alert, known: Known) -> bool:
+        """Whether it is no news, or news that something newer has overtaken."""
+        now = self.transaction.now
+        if known.starts_at is None:
+            return False
+        if alert.starts_at != known.starts_at:
+            # An instant in the future came from a wrong clock and must not make what really happens look late.
+            late = alert.starts_at < known.starts_at <= now + LEEWAY
+            return late or _key(alert) in self.seen
+        if alert.state == known.state:
+            return True
+        if alert.state == "firing":
+            return known.ended_received is not None and now < known.ended_received + OVERTAKING
+        return alert.ends_at is not None and alert.ends_at == known.ends_at
+
+    def _resolution(self) -> list[Command]:
+        if self.settings.alert_resolves != "resolve":
+            return []
+        return [ResolveIncident(self.settings.alert_responsibility, RESOLUTION)]
+
+    async def _open(self, alert: Alert, known: Known, then: list[Command]) -> None:
+        organisation = self._organisation(alert)
+        incident = str(ids.derived_id("incident", self.source, *_texts(alert), str(known.changes)))
+        if not self.numbers:
+            self.numbers = await next_numbers(self.transaction.connection, 1)
+        command = OpenIncident(
+            number=self.numbers.pop(0),
+            title=alert.title,
+            description=alert.description,
+            impact=alert.impact,
+            urgency=alert.urgency,
+            category=alert.category,
+            service=alert.service,
+            configuration_item=alert.configuration_item,
+            organisation=organisation,
+            channel="monitoring",
+            team=alert.team,
+            alert=AlertOrigin(self.source, alert.fingerprint, alert.starts_at),
+        )
+        loaded = await self.transaction.load(DECIDER, incident)
+        await self._tell(alert, known, incident, loaded, [command, *then], organisation)
+        known.incident = incident
+        self.taken.opened += 1
+
+    async def _tell(
+        self,
+        alert: Alert,
+        known: Known,
+        incident: str,
+        loaded: Loaded[Incident],
+        commands: Sequence[Command],
+        organisation: str | None = None,
+    ) -> bool:
+        """Decide on exactly the state that was judged; whether anything followed.
+
+        Raises:
+            VersionConflict: somebody else's event came in between, so all of the batch is judged anew.
+        """
+        state, events = loaded.state, list[Event]()
+        for command in commands:
+            for event in DECIDER.decide(command, state):
+                state = DECIDER.evolve(state, event)
+                events.append(event)
+        # One alert may come and go with one start: the number of changes tells its commands apart.
+        command_id = ids.derived_id("alert", self.source, *_texts(alert), alert.state, str(known.changes))
+        known.changes += 1
+        metadata = self.metadata(command_id, organisation)
+        return bool(await self.transaction.append(incident, loaded, events, metadata))
+
+
+def _key(alert: Alert) -> Key:
+    return alert.fingerprint, alert.starts_at, alert.state
+
+
+def _texts(alert: Alert) -> tuple[str, str]:
+    return alert.fingerprint, format_instant(alert.starts_at)

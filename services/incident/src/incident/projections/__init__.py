@@ -1,0 +1,1 @@
+"""Read models of incidents, one per file."""
