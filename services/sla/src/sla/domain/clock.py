@@ -1,0 +1,272 @@
+"""A clock is a pure function of what happened, the terms agreed and `now`. Nothing is counted by increments.
+
+Facts are sorted by when they happened, so those that became known late give the same result as in order. The same
+function serves commands, timers, answers and, later, previews of other agreements over history.
+
+Rules that a reader may ask for:
+- Elapsed time and pauses belong to the clock, targets come and go: a new target changes neither.
+- A target is breached at the first instant at which it has elapsed while the clock runs, or at once where a new
+  target is exceeded already, even while paused. What stops or pauses it at that very instant comes first.
+- Each target is warned of and breached once per clock. A stopped clock is judged by the target at that moment; a
+  breach of an earlier, shorter target stays on record and does not make it miss a longer one.
+- Of several thresholds passed at one instant the highest is announced; a breach outranks every warning.
+- A verdict stands: a target given while the clock is stopped changes nothing.
+- The time between stop and continuation does not count.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+from sla.domain.calendar import Calendar, add, elapsed
+
+FactKind = Literal["opened", "held", "resumed", "targeted", "stopped", "continued", "cancelled"]
+State = Literal["running", "paused", "stopped", "cancelled"]
+ZERO = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened to the clock at `at`; `event` is the id of the event that told it.
+
+    `opened` and `targeted` carry a target in seconds of working time (None: none agreed), `held` a reason.
+    `order` tells apart what happened at one instant.
+    """
+
+    kind: FactKind
+    at: datetime
+    event: str = ""
+    order: int = 0
+    reason: str | None = None
+    target: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed: the working time, the hold reasons that pause, the percentages to warn at."""
+
+    calendar: Calendar
+    pausing: frozenset[str]
+    warning_percent: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A line of the trace: the clock was in `state` because of `event`; `counted` of the time was working time."""
+
+    start: datetime
+    end: datetime
+    state: State
+    reason: str | None
+    event: str
+    counted: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A threshold passed at `at`; `percent` None: the breach. `due` is when the whole target elapses or elapsed."""
+
+    percent: int | None
+    target: int
+    due: datetime
+    at: datetime
+
+    @property
+    def key(self) -> tuple[int | None, int]:
+        """A mark is announced once per clock by this key."""
+        return (self.percent, self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the clock shows at an instant. `due` is None while paused short of the target, or without one."""
+
+    state: State
+    target: int | None
+    elapsed: timedelta
+    due: datetime | None
+    breached_at: datetime | None
+    met: bool | None
+    paused: tuple[Interval, ...]
+    warnings: tuple[Mark, ...]
+    trace: tuple[Interval, ...]
+
+    @property
+    def remaining(self) -> timedelta | None:
+        """Working time left; negative once the target is exceeded."""
+        return None if self.target is None else timedelta(seconds=self.target) - self.elapsed
+
+
+@dataclass(slots=True)
+class _Segment:
+    start: datetime
+    end: datetime | None
+    state: State
+    reason: str | None
+    event: str
+    before: timedelta
+
+
+@dataclass(slots=True)
+class _Walk:
+    segments: list[_Segment] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    target: int | None = None
+    met: bool | None = None
+
+
+def read(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
+    """The clock as of `now`; None where it was not opened by then."""
+    walk = _walk([fact for fact in facts if fact.at <= now], terms)
+    if not walk.segments:
+        return None
+    last = walk.segments[-1]
+    trace = _trace(walk.segments, terms.calendar, now)
+    passed = [mark for mark in walk.marks if mark.at <= now]
+    breach = next((mark for mark in passed if mark.percent is None and mark.target == walk.target), None)
+    return Reading(
+        state=last.state,
+        target=walk.target,
+        elapsed=last.before + (elapsed(terms.calendar, last.start, now) if last.state == "running" else ZERO),
+        due=breach.due if breach else _due(walk.segments, terms.calendar, walk.target),
+        breached_at=breach.at if breach else None,
+        met=walk.met,
+        paused=tuple(interval for interval in trace if interval.state == "paused"),
+        warnings=tuple(mark for mark in passed if mark.percent is not None),
+        trace=trace,
+    )
+
+
+def marks(facts: Iterable[Fact], terms: Terms) -> tuple[Mark, ...]:
+    """Every warning and breach, those to come included if nothing else happens, in order. None once cancelled."""
+    walk = _walk(facts, terms)
+    if not walk.segments or walk.segments[-1].state == "cancelled":
+        return ()
+    return tuple(sorted(walk.marks, key=lambda mark: (mark.at, mark.percent or 101)))
+
+
+def target_after(facts: Iterable[Fact], pausing: frozenset[str]) -> int | None:
+    """The target that applies after all facts."""
+    state: State | None = None
+    reason: str | None = None
+    target: int | None = None
+    for fact in _in_order(facts):
+        state, reason = _next_state(state, reason, fact, pausing) or (state, reason)
+        target = _next_target(state, target, fact)
+    return target
+
+
+def _in_order(facts: Iterable[Fact]) -> list[Fact]:
+    return sorted(facts, key=lambda fact: (fact.at, fact.order))
+
+
+def _next_target(state: State | None, target: int | None, fact: Fact) -> int | None:
+    """The target after a fact that left the clock in `state`."""
+    return fact.target if fact.kind in ("opened", "targeted") and state in ("running", "paused") else target
+
+
+def _walk(facts: Iterable[Fact], terms: Terms) -> _Walk:
+    ordered = _in_order(facts)
+    walk = _Walk()
+    known: set[tuple[int | None, int]] = set()
+    spent, cause = ZERO, ""
+    state: State | None = None
+    reason: str | None = None
+    for index, fact in enumerate(ordered):
+        after = _next_state(state, reason, fact, terms.pausing)
+        if after is not None and (state, reason) != after:
+            (state, reason), cause = after, fact.event
+            judged = state == "stopped" and walk.target is not None
+            walk.met = (None, walk.target) not in known if judged else None
+        if state is None:
+            continue
+        walk.target = _next_target(state, walk.target, fact)
+        end = ordered[index + 1].at if index + 1 < len(ordered) else None
+        segment = _Segment(fact.at, end, state, reason, cause, spent)
+        walk.segments.append(segment)
+        if walk.target is not None:
+            walk.marks.extend(_passed(walk, segment, walk.target, terms, known))
+        if state == "running" and end is not None:
+            spent += elapsed(terms.calendar, fact.at, end)
+    return walk
+
+
+def _next_state(
+    state: State | None, reason: str | None, fact: Fact, pausing: frozenset[str]
+) -> tuple[State, str | None] | None:
+    """State and pause reason after a fact; None where the fact changes neither."""
+    if state is None:
+        return ("running", None) if fact.kind == "opened" else None
+    if state == "cancelled":
+        return None
+    if fact.kind == "cancelled":
+        return ("cancelled", None)
+    if fact.kind == "stopped":
+        return ("stopped", None)
+    if fact.kind == "continued":
+        return ("running", None) if state == "stopped" else None
+    if fact.kind == "held" and state != "stopped":
+        return ("paused", fact.reason) if fact.reason in pausing else ("running", None)
+    if fact.kind == "resumed" and state == "paused":
+        return ("running", None)
+    return None
+
+
+def _passed(
+    walk: _Walk, segment: _Segment, target: int, terms: Terms, known: set[tuple[int | None, int]]
+) -> Sequence[Mark]:
+    """The thresholds first passed in this segment; several at one instant leave the highest."""
+    whole = timedelta(seconds=target)
+    found: dict[datetime, int | None] = {}
+    for percent in (*sorted(terms.warning_percent), None):
+        if (percent, target) in known:
+            continue
+        threshold = whole if percent is None else whole * percent / 100
+        missing = threshold - segment.before
+        if segment.state == "running":
+            at = add(terms.calendar, segment.start, missing)
+            if segment.end is not None and at >= segment.end:
+                continue
+        elif segment.state == "paused" and missing < ZERO:
+            at = segment.start
+        else:
+            continue
+        known.add((percent, target))
+        found[at] = percent
+    if not found:
+        return []
+    due = _due([*walk.segments[:-1], replace(segment, end=None)], terms.calendar, target)
+    if due is None:  # paused: as if it went on at once
+        due = add(terms.calendar, segment.start, whole - segment.before)
+    return [Mark(percent, target, due, at) for at, percent in found.items()]
+
+
+def _due(segments: Sequence[_Segment], calendar: Calendar, target: int | None) -> datetime | None:
+    """When the target elapsed, elapses, or would have elapsed had the clock not been stopped."""
+    if target is None:
+        return None
+    whole = timedelta(seconds=target)
+    would_have = None
+    for segment in segments:
+        if segment.state == "running":
+            at = add(calendar, segment.start, whole - segment.before)
+            if segment.end is None or at <= segment.end:
+                return at
+            would_have = at
+    return would_have if segments[-1].state == "stopped" else None
+
+
+def _trace(segments: Sequence[_Segment], calendar: Calendar, now: datetime) -> tuple[Interval, ...]:
+    found: list[Interval] = []
+    for segment in segments:
+        end = now if segment.end is None else segment.end
+        if end <= segment.start:
+            continue
+        counted = elapsed(calendar, segment.start, end) if segment.state == "running" else ZERO
+        last = found[-1] if found else None
+        if last is not None and (last.state, last.reason, last.event) == (segment.state, segment.reason, segment.event):
+            found[-1] = Interval(last.start, end, last.state, last.reason, last.event, last.counted + counted)
+        else:
+            found.append(Interval(segment.start, end, segment.state, segment.reason, segment.event, counted))
+    return tuple(found)

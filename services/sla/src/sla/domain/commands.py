@@ -1,0 +1,138 @@
+"""What a clock can be told. Each command says when it happened and because of which event; time is never read here."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from opsledger_events.contexts.sla import Metric
+from sla.domain.calendar import Calendar
+from sla.domain.clock import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The incident as it was at the command's instant; its fields go into every event of the clock."""
+
+    incident: str
+    number: str
+    title: str
+    priority: int
+    organisation: str | None = None
+    service: str | None = None
+    team: str | None = None
+    assignee: str | None = None
+    requester: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockCommand:
+    """`at`: when it happened; `cause`: the id of the event that told it; `calendar`: the revision the clock names."""
+
+    subject: Subject
+    calendar: Calendar
+    at: datetime
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartClock(ClockCommand):
+    """Count from `started_at`. `earlier`: what happened before `at`, where the first target came after the opening."""
+
+    metric: Metric
+    agreement: str
+    agreement_revision: int
+    calendar_id: str
+    calendar_revision: int
+    time_zone_database: str
+    target_seconds: int
+    warning_percent: tuple[int, ...]
+    pausing_reasons: tuple[str, ...]
+    started_at: datetime
+    earlier: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseClock(ClockCommand):
+    """Work waits for `reason`; it pauses the clock only where the agreement says so."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeClock(ClockCommand):
+    """The wait is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetargetClock(ClockCommand):
+    """Another target applies; None: none is agreed for the new priority, and the clock counts nowhere."""
+
+    target_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopClock(ClockCommand):
+    """The thing promised is done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinueClock(ClockCommand):
+    """It was not done after all. `target_seconds`: the target of the priority then; None: none is agreed for it."""
+
+    target_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelClock(ClockCommand):
+    """There was nothing to be done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnounceWarning(ClockCommand):
+    """By `at` the share `percent` of the target may have elapsed."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnounceBreach(ClockCommand):
+    """By `at` the target may have passed."""
+
+    provisional: bool = False
+
+
+FactCommand = PauseClock | ResumeClock | RetargetClock | StopClock | ContinueClock | CancelClock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmitLateReport(ClockCommand):
+    """`report` happened before something already announced: say what it changes, before it is recorded itself."""
+
+    report: FactCommand
+
+
+Command = StartClock | FactCommand | AnnounceWarning | AnnounceBreach | AdmitLateReport
+
+
+@dataclass(frozen=True, slots=True)
+class DefineCalendar:
+    """Define or replace a calendar; `definition` is its JSON form."""
+
+    name: str
+    definition: dict[str, Any]
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DefineAgreement:
+    """Define or replace an agreement. The caller has looked up `calendar`, the calendar that it names."""
+
+    name: str
+    calendar_id: str
+    calendar: Calendar
+    targets: tuple[dict[str, Any], ...]
+    pausing_reasons: tuple[str, ...]
+    warning_percent: tuple[int, ...]
+    at: datetime
+    organisation: str | None = None
+    service: str | None = None

@@ -1,0 +1,162 @@
+"""What a clock remembers: its terms by name, its facts, and what has been announced. Everything else is computed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from opsledger_events import Event
+from opsledger_events.contexts.sla import (
+    ClockEvent,
+    SLABreached,
+    SLABreachWithdrawn,
+    SLAClockCancelled,
+    SLAClockContinued,
+    SLAClockPaused,
+    SLAClockResumed,
+    SLAClockRetargeted,
+    SLAClockStarted,
+    SLAMet,
+    SLAMissed,
+    SLAWarningReached,
+)
+from sla.domain.calendar import Calendar
+from sla.domain.clock import Fact, FactKind, Mark, Reading, Terms, marks, target_after
+
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A warning (`percent`) or a breach (None) that was announced for a target, and when it was reached."""
+
+    percent: int | None
+    target: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """`withdrawals` counts breaches taken back, so that the same breach may be announced again."""
+
+    started: bool = False
+    metric: str = ""
+    incident: str = ""
+    agreement: str = ""
+    agreement_revision: int = 0
+    calendar: str = ""
+    calendar_revision: int = 0
+    pausing_reasons: tuple[str, ...] = ()
+    warning_percent: tuple[int, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    announced: tuple[Announced, ...] = ()
+    withdrawals: int = 0
+    without_target: bool = False
+    cancelled: bool = False
+
+    def terms(self, calendar: Calendar) -> Terms:
+        """What the clock is computed with, given the calendar that it names."""
+        return Terms(calendar, frozenset(self.pausing_reasons), self.warning_percent)
+
+    @property
+    def latest(self) -> datetime:
+        """The latest instant that a fact or a standing announcement speaks of."""
+        instants = [fact.at for fact in self.facts] + [one.at for one in self.announced]
+        return max(instants, default=BEGINNING)
+
+    @property
+    def target(self) -> int | None:
+        """The target that applies after all facts."""
+        return target_after(self.facts, frozenset(self.pausing_reasons))
+
+    def breached_at(self, reading: Reading) -> datetime | None:
+        """When the present target was breached: as announced, where it lost its target since and got the same again."""
+        if reading.breached_at is None:
+            return None
+        told = [one.at for one in self.announced if one.percent is None and one.target == reading.target]
+        return min([reading.breached_at, *told])
+
+    def announced_keys(self) -> frozenset[tuple[int | None, int]]:
+        """Keys of marks that need no announcement any more; a breach silences the warnings of its target."""
+        found = {(one.percent, one.target) for one in self.announced}
+        found |= {
+            (percent, one.target) for one in self.announced if one.percent is None for percent in self.warning_percent
+        }
+        return frozenset(found)
+
+    def pending(self, calendar: Calendar) -> tuple[Mark, ...]:
+        """Warnings and breaches still to be announced, those to come included, in order."""
+        silent = self.announced_keys()
+        return tuple(mark for mark in marks(self.facts, self.terms(calendar)) if mark.key not in silent)
+
+
+initial_state = ClockState()
+
+_KINDS: dict[type[Event], FactKind] = {
+    SLAClockPaused: "held",
+    SLAClockResumed: "resumed",
+    SLAClockRetargeted: "targeted",
+    SLAMet: "stopped",
+    SLAMissed: "stopped",
+    SLAClockContinued: "continued",
+    SLAClockCancelled: "cancelled",
+}
+
+
+def evolve(state: ClockState, event: Event) -> ClockState:
+    """The state after an event; events of other aggregates change nothing."""
+    if not isinstance(event, ClockEvent):
+        return state
+    at = event.at or state.latest
+    match event:
+        case SLAClockStarted():
+            return _started(state, event)
+        case SLAWarningReached():
+            return _announced(state, Announced(event.percent, event.target_seconds or state.target or 0, at))
+        case SLABreached():
+            return _announced(state, Announced(None, event.target_seconds or state.target or 0, at))
+        case SLABreachWithdrawn():
+            kept = tuple(
+                one for one in state.announced if one.percent is not None or one.target != event.target_seconds
+            )
+            return replace(state, announced=kept, withdrawals=state.withdrawals + 1)
+    if type(event) not in _KINDS:
+        return state
+    target = event.target_seconds if isinstance(event, SLAClockRetargeted) else None
+    reason = event.reason if isinstance(event, SLAClockPaused) else None
+    fact = Fact(_KINDS[type(event)], at, event.cause or "", len(state.facts), reason, target)
+    cancelled = isinstance(event, SLAClockCancelled)
+    without_target = isinstance(event, SLAClockCancelled) and event.reason == "no_target"
+    return replace(state, facts=(*state.facts, fact), cancelled=cancelled, without_target=without_target)
+
+
+def _announced(state: ClockState, new: Announced) -> ClockState:
+    return replace(state, announced=(*state.announced, new))
+
+
+def _started(state: ClockState, event: SLAClockStarted) -> ClockState:
+    """A fresh start keeps only what was announced before."""
+    at, cause = event.at or event.started_at, event.cause or ""
+    if not event.earlier and at == event.started_at:
+        facts: Iterable[Fact] = [Fact("opened", at, cause, 0, None, event.target_seconds)]
+    else:
+        earlier = [
+            Fact(item["kind"], datetime.fromisoformat(item["at"]), item["event"], n + 1, item.get("reason"))
+            for n, item in enumerate(event.earlier)
+        ]
+        opened = Fact("opened", event.started_at, cause, 0)
+        facts = [opened, *earlier, Fact("targeted", at, cause, len(earlier) + 1, None, event.target_seconds)]
+    return replace(
+        state,
+        started=True,
+        cancelled=False,
+        without_target=False,
+        metric=event.metric,
+        incident=event.incident,
+        agreement=event.agreement,
+        agreement_revision=event.agreement_revision,
+        calendar=event.calendar,
+        calendar_revision=event.calendar_revision,
+        pausing_reasons=tuple(event.pausing_reasons),
+        warning_percent=tuple(event.warning_percent),
+        facts=tuple(facts),
+    )

@@ -1,0 +1,51 @@
+"""Warnings and breaches as timers: derived from the `clock` row with every event of a clock, safe to fire twice.
+
+Keys are `<clock>/breach` and `<clock>/warning/<percent>`. A timer waits until the incident context is known to be
+caught up beyond its instant; the decision whether it is still true is the clock's.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from opsledger_events import Envelope
+from opsledger_runtime.projections import Projection
+from opsledger_runtime.store import Transaction
+from opsledger_runtime.timers import Due, TimerQueue, cancel, schedule
+from sla.handlers import announce_due
+from sla.projections.clock import READS
+
+QUEUE: Final = "clock"
+_ROW: Final = "select id, next_breach_at, next_warnings, memory->'warning_percent' as percents from clock"
+
+
+async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
+    for clock in dict.fromkeys(envelope.subject for envelope in envelopes):
+        row = await connection.fetchrow(f"{_ROW} where id = $1", clock)
+        if row is not None:
+            await _derive(connection, row)
+
+
+async def _derive(connection: Any, row: Any) -> None:
+    warnings = {mark["percent"]: datetime.fromisoformat(mark["at"]) for mark in json.loads(row["next_warnings"])}
+    wanted: dict[str, datetime | None] = {f"{row['id']}/breach": row["next_breach_at"]}
+    for percent in json.loads(row["percents"]):
+        wanted[f"{row['id']}/warning/{percent}"] = warnings.get(percent)
+    for key, due in wanted.items():
+        if due is None:
+            await cancel(connection, QUEUE, key)
+        else:
+            await schedule(connection, QUEUE, key, due, {})
+
+
+async def _fire(tx: Transaction, due: Due) -> None:
+    clock, _, percent = due.key.partition("/")
+    wanted = None if percent == "breach" else int(percent.removeprefix("warning/"))
+    await announce_due(tx, clock, wanted, due.due, provisional=due.provisional)
+
+
+CLOCK_TIMERS = Projection("clock_timers", 1, READS, (), _apply)
+"""Owns no table of its own: it only keeps `es.timer` in step with `clock`, and comes after it in the inline order."""
+
+CLOCK_QUEUE = TimerQueue(QUEUE, _fire, waits_for=("incident",))
