@@ -1,0 +1,1 @@
+"""Rules of notify without clock, randomness or I/O."""

@@ -1,0 +1,215 @@
+"""The team, wordings and rules that a new installation begins with. What somebody has changed since is left alone.
+
+The service desk is told of each new incident, and of deadlines that nobody else is told of. Its team begins empty:
+until somebody enters its members, such notices are listed as unroutable.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from notify.domain import rule, team, wording
+from notify.domain.rule import RULE, DefineRule
+from notify.domain.team import TEAM, FormTeam
+from notify.domain.wording import WORDING, PublishWording
+from opsledger_runtime import ids
+from opsledger_runtime.store import EventStore, Metadata, Transaction
+
+_ACTOR: Final = "service:notify"
+
+DESK: Final = "service-desk"
+_DESK_NAME: Final = "服务台 Service desk"
+_DESK_MEMBERS: Final = f"team:{DESK}"
+
+_FOOT_ZH: Final = """
+时间按 {{ time_zone }} 显示。本邮件由系统自动发送，请勿直接回复。
+"""
+_FOOT_EN: Final = """
+Times are shown in {{ time_zone }}. This mail was sent automatically; please do not reply to it.
+"""
+_ABOUT_ZH: Final = """
+标题：{{ title }}
+优先级：{{ priority }}
+{% if service %}
+服务：{{ service }}
+{% endif %}
+处理组：{{ team_name or "未指派" }}
+处理人：{{ assignee_name or "未指派" }}
+"""
+_ABOUT_EN: Final = """
+Title: {{ title }}
+Priority: {{ priority }}
+{% if service %}
+Service: {{ service }}
+{% endif %}
+Team: {{ team_name or "not assigned" }}
+Assignee: {{ assignee_name or "not assigned" }}
+"""
+_GREETING_ZH: Final = "{{ recipient_name }}，您好：\n\n"
+_GREETING_EN: Final = "Dear {{ recipient_name }},\n\n"
+_METRIC_ZH: Final = '{{ "响应" if metric == "response" else "解决" }}'
+_METRIC_EN: Final = "{{ metric }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """One rule with its wording in both languages, each as (subject, opening of the body)."""
+
+    key: str
+    event_type: str
+    recipients: tuple[str, ...]
+    otherwise: tuple[str, ...]
+    chinese: tuple[str, str]
+    english: tuple[str, str]
+
+    def texts(self) -> list[tuple[Literal["zh-CN", "en"], str, str]]:
+        """Language, subject and whole body."""
+        return [
+            ("zh-CN", self.chinese[0], _GREETING_ZH + self.chinese[1] + _ABOUT_ZH + _FOOT_ZH),
+            ("en", self.english[0], _GREETING_EN + self.english[1] + _ABOUT_EN + _FOOT_EN),
+        ]
+
+
+SEEDS: Final = (
+    Seed(
+        "incident-opened",
+        "incident.IncidentOpened.v1",
+        (_DESK_MEMBERS,),
+        (),
+        (
+            "新事件单 {{ number }}：{{ title }}",
+            "事件单 {{ number }} 已于 {{ happened_at }} 登记，请及时受理。\n",
+        ),
+        (
+            "New incident {{ number }}: {{ title }}",
+            "Incident {{ number }} was opened at {{ happened_at }}. Please take care of it.\n",
+        ),
+    ),
+    Seed(
+        "sla-warning",
+        "sla.SLAWarningReached.v1",
+        ("team", "assignee"),
+        (_DESK_MEMBERS,),
+        (
+            f"SLA 预警：{{{{ number }}}} 的{_METRIC_ZH}时限已用 {{{{ percent }}}}%",
+            f"事件单 {{{{ number }}}} 的{_METRIC_ZH}时限已用去 {{{{ percent }}}}%，"
+            "到期时间为 {{ due_at }}。请尽快处理。\n",
+        ),
+        (
+            f"SLA warning: {{{{ number }}}} has used {{{{ percent }}}}% of its {_METRIC_EN} time",
+            f"{{{{ percent }}}}% of the {_METRIC_EN} time of incident {{{{ number }}}} has passed. "
+            "It is due at {{ due_at }}.\n",
+        ),
+    ),
+    Seed(
+        "sla-breached",
+        "sla.SLABreached.v1",
+        ("team", "assignee"),
+        (_DESK_MEMBERS,),
+        (
+            f"SLA 超时{{{{ '（待确认）' if provisional else '' }}}}：{{{{ number }}}} 未在时限内{_METRIC_ZH}",
+            f"事件单 {{{{ number }}}} 未能在 {{{{ due_at }}}} 之前{_METRIC_ZH}。\n"
+            "{% if provisional %}\n"
+            "此超时待确认：系统暂未收到全部消息。若补报的记录表明在该时间并未超时，将另行通知撤销。\n"
+            "{% endif %}\n",
+        ),
+        (
+            f"SLA breached{{{{ ' (provisional)' if provisional else '' }}}}: {{{{ number }}}} "
+            f"missed its {_METRIC_EN} time",
+            f"Incident {{{{ number }}}} did not meet its {_METRIC_EN} time, which ended at {{{{ due_at }}}}.\n"
+            "{% if provisional %}\n"
+            "This is provisional: some messages have not arrived yet. "
+            "If late records show that it was not overdue at that time, this notice will be withdrawn "
+            "and you will be told.\n"
+            "{% endif %}\n",
+        ),
+    ),
+    Seed(
+        "sla-breach-withdrawn",
+        "sla.SLABreachWithdrawn.v1",
+        ("team", "assignee"),
+        (_DESK_MEMBERS,),
+        (
+            f"SLA 超时通知已撤销：{{{{ number }}}} 的{_METRIC_ZH}时限",
+            f"事件单 {{{{ number }}}} 的{_METRIC_ZH}时限（到期时间 {{{{ due_at }}}}）：\n"
+            "此前的超时通知已撤销：根据补报的记录，在该时间并未超时。当前到期时间以系统显示为准。\n",
+        ),
+        (
+            f"SLA breach notice withdrawn: {_METRIC_EN} time of {{{{ number }}}}",
+            f"The earlier notice that incident {{{{ number }}}} had missed its {_METRIC_EN} time "
+            "(due at {{ due_at }}) is withdrawn: "
+            "late records show that it was not overdue at that time. The system shows when it is due now.\n",
+        ),
+    ),
+    Seed(
+        "incident-assigned",
+        "incident.IncidentAssigned.v1",
+        ("team",),
+        (),
+        (
+            "事件单 {{ number or '（编号未知）' }} 已指派给 {{ team_name }}",
+            "事件单 {{ number or '（编号未知）' }} 已于 {{ happened_at }} 指派给您所在的处理组，请及时受理。\n",
+        ),
+        (
+            "{{ number or 'An incident' }} is assigned to {{ team_name }}",
+            "Incident {{ number or '(number not known)' }} was assigned to your team at {{ happened_at }}.\n",
+        ),
+    ),
+    Seed(
+        "incident-resolved",
+        "incident.IncidentResolved.v1",
+        ("requester",),
+        (),
+        (
+            "您报告的事件单 {{ number or '' }} 已解决",
+            "您报告的事件单 {{ number or '' }} 已于 {{ happened_at }} 解决。\n\n"
+            "处理结果：{{ resolution }}\n\n若问题仍然存在，请联系服务台，我们会重新处理。\n",
+        ),
+        (
+            "Your incident {{ number or '' }} is resolved",
+            "The incident {{ number or '' }} that you reported was resolved at {{ happened_at }}.\n\n"
+            "What was done: {{ resolution }}\n\n"
+            "If the problem is still there, please tell the service desk and we will take it up again.\n",
+        ),
+    ),
+)
+
+
+async def plant(store: EventStore) -> None:
+    """Add what was never there. Safe to run again, and by several replicas at once."""
+
+    async def work(transaction: Transaction) -> None:
+        await _desk(transaction)
+        for seed in SEEDS:
+            for language, subject, body in seed.texts():
+                await _wording(transaction, seed, language, subject, body)
+            await _rule(transaction, seed)
+
+    await store.run(work)
+
+
+async def _desk(transaction: Transaction) -> None:
+    aggregate = team.aggregate(DESK)
+    if not (await transaction.load(TEAM, aggregate)).version:
+        await transaction.execute(TEAM, aggregate, FormTeam(DESK, _DESK_NAME, ()), _metadata(aggregate))
+
+
+async def _wording(
+    transaction: Transaction, seed: Seed, language: Literal["zh-CN", "en"], subject: str, body: str
+) -> None:
+    aggregate = wording.aggregate(seed.key, language)
+    if (await transaction.load(WORDING, aggregate)).version:
+        return
+    command = PublishWording(seed.key, language, subject, body, frozenset({seed.event_type}))
+    await transaction.execute(WORDING, aggregate, command, _metadata(aggregate))
+
+
+async def _rule(transaction: Transaction, seed: Seed) -> None:
+    aggregate = rule.aggregate(seed.key)
+    if (await transaction.load(RULE, aggregate)).version:
+        return
+    command = DefineRule(seed.event_type, seed.recipients, seed.key, True, seed.otherwise)
+    await transaction.execute(RULE, aggregate, command, _metadata(aggregate))
+
+
+def _metadata(aggregate: str) -> Metadata:
+    return Metadata(command_id=ids.derived_id("notify seed", aggregate), actor=_ACTOR)

@@ -1,0 +1,1 @@
+"""Providers that take a mail over: the port and its adapters."""
