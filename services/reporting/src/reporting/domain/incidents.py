@@ -1,0 +1,104 @@
+"""How an incident's events change its row."""
+
+from datetime import datetime
+from typing import assert_never, get_args
+
+from opsledger_events.contexts.incident import (
+    IncidentAlertStateChanged,
+    IncidentAssigned,
+    IncidentCancelled,
+    IncidentClosed,
+    IncidentHeld,
+    IncidentNoted,
+    IncidentOpened,
+    IncidentPrioritised,
+    IncidentReopened,
+    IncidentResolved,
+    IncidentResumed,
+    IncidentStarted,
+)
+from reporting.domain.days import NO_DATE, date_key, whole_seconds
+from reporting.domain.rows import IncidentRow, priority_key
+
+IncidentFact = (
+    IncidentOpened
+    | IncidentAssigned
+    | IncidentStarted
+    | IncidentHeld
+    | IncidentResumed
+    | IncidentPrioritised
+    | IncidentNoted
+    | IncidentAlertStateChanged
+    | IncidentResolved
+    | IncidentReopened
+    | IncidentClosed
+    | IncidentCancelled
+)
+READS = frozenset(cls.type_name for cls in get_args(IncidentFact))
+
+
+def fold_incident(row: IncidentRow, event: IncidentFact, time: datetime, organisation: str | None) -> None:
+    """Change `row` as an event that happened at `time` says. `organisation` is the envelope's."""
+    match event:
+        case IncidentOpened():
+            _open(row, event, time, organisation)
+        case IncidentAssigned():
+            team = event.team or None
+            if row.team is not None and row.team != team:
+                row.reassignment_count += 1
+            row.team = team
+            if row.state in ("new", "unknown"):
+                row.state = "assigned"
+            if event.assignee is not None:  # routing to a team is no answer yet; a named person is
+                _acknowledge(row, time)
+        case IncidentStarted():
+            row.state = "in_progress"
+            _acknowledge(row, time)
+        case IncidentHeld():
+            row.state = "on_hold"
+            row.held_since = row.held_since or time
+        case IncidentResumed():
+            _end_hold(row, time)
+            row.state = "in_progress"
+        case IncidentPrioritised():
+            row.impact, row.urgency, row.priority_key = event.impact, event.urgency, priority_key(event.priority)
+        case IncidentNoted() | IncidentAlertStateChanged():
+            pass
+        case IncidentResolved():
+            _end_hold(row, time)
+            row.state, row.responsibility = "resolved", event.responsibility
+            row.resolved_at, row.resolved_date_key = time, date_key(time)
+            row.seconds_to_resolve = whole_seconds(row.opened_at, time)
+        case IncidentReopened():
+            row.state, row.responsibility = "new" if row.team is None else "in_progress", None
+            row.resolved_at, row.resolved_date_key, row.seconds_to_resolve = None, NO_DATE, None
+            row.reopen_count += 1
+        case IncidentClosed():
+            _end_hold(row, time)
+            row.state, row.closed_at, row.closed_date_key = "closed", time, date_key(time)
+        case IncidentCancelled():
+            _end_hold(row, time)
+            row.state, row.cancelled_at = "cancelled", time
+        case _:
+            assert_never(event)
+    row.last_event_at = time
+
+
+def _open(row: IncidentRow, event: IncidentOpened, time: datetime, organisation: str | None) -> None:
+    row.number, row.title, row.state = event.number, event.title, "new"
+    row.organisation = event.organisation if event.organisation is not None else organisation
+    row.service, row.category, row.channel = event.service, event.category, event.channel
+    row.configuration_item, row.team = event.configuration_item, event.team or None
+    row.impact, row.urgency, row.priority_key = event.impact, event.urgency, priority_key(event.priority)
+    row.opened_at, row.opened_date_key = time, date_key(time)
+
+
+def _acknowledge(row: IncidentRow, time: datetime) -> None:
+    if row.acknowledged_at is None:
+        row.acknowledged_at = time
+        row.seconds_to_acknowledge = whole_seconds(row.opened_at, time)
+
+
+def _end_hold(row: IncidentRow, time: datetime) -> None:
+    row.held_seconds += whole_seconds(row.held_since, time) or 0
+    row.held_since = None

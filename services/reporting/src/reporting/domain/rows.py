@@ -1,0 +1,126 @@
+"""The mart's rows as events leave them. Field names are column names; `projections.columns` derives the SQL from them.
+
+Rows are accumulators: a batch loads them, folds its events into them and writes each once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from reporting.domain.days import NO_DATE
+
+UNKNOWN: Final = -1
+"""The key of the unknown member that every dimension has, so that joins stay inner."""
+
+
+def priority_key(priority: int) -> int:
+    """The key in `dim_priority`."""
+    return priority if 1 <= priority <= 5 else UNKNOWN
+
+
+@dataclass(slots=True)
+class TeamRow:
+    """One team that any event named."""
+
+    team: str
+    team_key: int = UNKNOWN
+    name: str = ""
+    member_count: int | None = None
+    formed_at: datetime | None = None
+    changed_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class IncidentRow:
+    """One incident. State `unknown`: only a clock of it is known yet."""
+
+    incident_id: str
+    number: str | None = None
+    title: str | None = None
+    organisation: str | None = None
+    service: str | None = None
+    category: str | None = None
+    configuration_item: str | None = None
+    channel: str | None = None
+    impact: int | None = None
+    urgency: int | None = None
+    priority_key: int = UNKNOWN
+    team: str | None = None
+    team_key: int = UNKNOWN
+    state: str = "unknown"
+    responsibility: str | None = None
+    opened_at: datetime | None = None
+    opened_date_key: int = NO_DATE
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
+    resolved_date_key: int = NO_DATE
+    closed_at: datetime | None = None
+    closed_date_key: int = NO_DATE
+    cancelled_at: datetime | None = None
+    held_since: datetime | None = None
+    held_seconds: int = 0
+    reopen_count: int = 0
+    reassignment_count: int = 0
+    seconds_to_acknowledge: int | None = None
+    seconds_to_resolve: int | None = None
+    last_event_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class ClockRow:
+    """One service level clock. Organisation, team and priority are as the clock's latest event named them."""
+
+    clock_id: str
+    incident_id: str
+    metric: str
+    incident_number: str | None = None
+    agreement_id: str | None = None
+    agreement_revision: int | None = None
+    organisation: str | None = None
+    service: str | None = None
+    priority_key: int = UNKNOWN
+    team: str | None = None
+    team_key: int = UNKNOWN
+    state: str = "running"
+    target_seconds: int | None = None
+    elapsed_seconds: int = 0
+    overrun_seconds: int | None = None
+    started_at: datetime | None = None
+    started_date_key: int = NO_DATE
+    due_at: datetime | None = None
+    warned_at: datetime | None = None
+    breached_at: datetime | None = None
+    provisional: bool = False
+    withdrawn: bool = False
+    stopped_at: datetime | None = None
+    met: bool | None = None
+    decided_at: datetime | None = None
+    decided_date_key: int = NO_DATE
+    cancelled_at: datetime | None = None
+    paused: bool = False
+
+
+@dataclass(slots=True)
+class NotificationRow:
+    """One delivery: a notice to one contact because of one event and one rule."""
+
+    delivery_id: str
+    about_id: str
+    cause_event_id: str
+    cause_type: str
+    rule: str
+    contact_id: str
+    channel: str
+    language: str
+    about_number: str | None = None
+    template: str | None = None
+    organisation: str | None = None
+    team: str | None = None
+    team_key: int = UNKNOWN
+    state: str = "requested"
+    requested_at: datetime | None = None
+    requested_date_key: int = NO_DATE
+    delivered_at: datetime | None = None
+    failed_at: datetime | None = None
+    attempts: int = 0
+    seconds_to_deliver: int | None = None
