@@ -1,0 +1,5 @@
+"""Fixtures of the end-to-end tests; they live in `tests/support`."""
+
+from tests.support.whole_platform import mail, platform
+
+__all__ = ["mail", "platform"]
