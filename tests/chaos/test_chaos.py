@@ -1,0 +1,27 @@
+"""The storm in a minute, and the proof that its checker would find what it looks for."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.chaos.aimed import AIMS, aimed
+from tests.chaos.faults import schedule
+from tests.chaos.report import lines
+from tests.chaos.run import Plan, run
+
+SEED = int(os.environ.get("SEED", "7"))
+SECONDS = 38.0
+
+
+async def test_nothing_is_lost_doubled_or_false_while_everything_is_killed(tmp_path: Path) -> None:
+    report = await run(Plan(SEED, SECONDS, schedule(SEED, SECONDS)), tmp_path, print)
+    assert report.clean, "\n".join(lines(report))
+    assert report.journal.count("acknowledged") > 50
+    assert report.names["SLABreached"] > 5
+    assert report.mails > 20
+
+
+@pytest.mark.parametrize("bug", AIMS)
+async def test_a_planted_bug_is_caught(bug: str, tmp_path: Path) -> None:
+    report = await run(aimed(bug, SEED), tmp_path, print)
+    assert any(report.complaints[check] for check in AIMS[bug].caught_by), "\n".join(lines(report))
