@@ -13,9 +13,10 @@ from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
-from opsledger_runtime.embedded import users
+from opsledger_runtime.embedded import processes, users
 from opsledger_runtime.embedded.folder import DataFolder
 from opsledger_runtime.embedded.permissions import authorization, may_publish
 from opsledger_runtime.embedded.problems import CannotStart, os_problem
@@ -134,11 +135,15 @@ def test_a_child_that_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     assert not (tmp_path / "sleeper.pid").exists()
 
 
-def test_leftovers_are_known_by_our_path_not_by_a_number(tmp_path: Path) -> None:
+def test_leftovers_are_known_by_our_path_and_program_not_by_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     marker = str(tmp_path / "m")
     child = spawn(sleeper(tmp_path, "import time; time.sleep(600)", marker))
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
+        assert leftovers(tmp_path / "sleeper.pid", marker) == [], "somebody reads our files with another program"
+        monkeypatch.setattr(processes, "SERVERS", (psutil.Process(child.pid).name(),))
         assert [process.pid for process in leftovers(tmp_path / "sleeper.pid", marker)] == [child.pid]
         (tmp_path / "sleeper.pid").write_text(json.dumps({"pid": stranger.pid}))
         assert [process.pid for process in leftovers(tmp_path / "sleeper.pid", marker)] == [child.pid]
