@@ -22,11 +22,13 @@ from opsledger_events.contexts.incident import IncidentNoted
 from opsledger_events.subjects import ALL_EVENTS, STREAM, context_subjects, event_subject
 from opsledger_runtime import ids, ledger
 from opsledger_runtime.clock import Clock, SystemClock
+from opsledger_runtime.decider import Decider
 from opsledger_runtime.lease import Lease
 from opsledger_runtime.relay import Relay
 from opsledger_runtime.store import EventStore, Loaded, Metadata
 
 CONTEXT = "incident"
+NOTES: Decider[None, None] = Decider(lambda _command, _state: [], lambda _state, _event: None, None)
 
 
 class NatsToHurt:
@@ -128,7 +130,7 @@ async def append(store: EventStore, count: int = 1, *, text: str = "备注 noted
     events = [IncidentNoted(text=f"{text} {index}") for index in range(count)]
     async with store.transaction() as transaction:
         metadata = Metadata(command_id=ids.new_id(), actor="person-1", organisation="acme")
-        appended = await transaction.append(aggregate, Loaded(None, 0, None, None), events, metadata)
+        appended = transaction.append(NOTES, aggregate, Loaded(None), events, metadata)
     return [str(envelope.id) for envelope in appended]
 
 

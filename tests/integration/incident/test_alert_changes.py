@@ -124,6 +124,7 @@ async def test_a_firing_whose_incident_is_resolved_while_the_batch_waits_opens_a
         async with desk.running.store.transaction() as transaction:
             note = NoteIncident("holds up the first alert of the batch")
             await transaction.execute(DECIDER, first["id"], note, Metadata(ids.new_id(), "agent"))
+            await transaction.flush()
             batch = asyncio.create_task(desk.webhook(alert("f0", **later), alert("f1", **later)))
             await eventually(waits)
             fixed = {"responsibility": "provider", "resolution": "fixed"}

@@ -41,6 +41,7 @@ async def test_a_commit_that_the_database_made_a_rollback_is_no_success(store: E
 
     async def swallows(tx: Any) -> None:
         await tx.execute(NOTES, "a", "x", metadata())
+        await tx.flush()
         with contextlib.suppress(asyncpg.PostgresError):
             await tx.connection.execute("select 1/0")
 
@@ -66,14 +67,16 @@ async def test_a_refused_reuse_leaves_nothing_behind_though_the_caller_goes_on(s
     await store.run(lambda tx: tx.execute(NOTES, "a", "x", same))
 
     async def goes_on(tx: Any) -> None:
+        await tx.execute(NOTES, "b", "x", same)
         with pytest.raises(Invalid):
-            await tx.execute(NOTES, "b", "x", same)
+            await tx.flush()
         await tx.execute(NOTES, "c", "y", metadata())
 
-    await store.run(goes_on)
-    assert await store.history("b") == []
-    assert len(await store.history("c")) == 1
-    assert await store.pool.fetchval("select count(*) from es.outbox") == 2
+    with pytest.raises(Invalid) as refused:
+        await store.run(goes_on)
+    assert refused.value.code == "idempotency_key_reused"
+    assert await store.history("b") == await store.history("c") == []
+    assert await store.pool.fetchval("select count(*) from es.outbox") == 1
 
 
 async def test_the_same_command_id_at_once_on_two_aggregates_acts_on_one(store: EventStore) -> None:

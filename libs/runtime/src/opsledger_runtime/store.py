@@ -4,10 +4,12 @@ Owns `es.event` and `es.outbox`. Refuses a stale version, a falling `time`, and 
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -28,21 +30,24 @@ RETRIES: Final = 8
 """How often a pure decision is taken again after somebody else's append came first."""
 
 _APPEND: Final = """
-with taken as materialized (select aggregate from es.event where id = any($1::uuid[])),
+with taken as materialized (select id, aggregate from es.event where id = any($1::uuid[])),
 added as (
   insert into es.event (id, aggregate, version, type, time, recordedtime, command, body, salt, digest)
-  select id, $2, version, type, $5, $6, $7, body, salt, digest
-  from unnest($1::uuid[], $3::integer[], $4::text[], $8::bytea[], $9::bytea[], $10::bytea[])
-    as new (id, version, type, body, salt, digest)
+  select id, aggregate, version, type, time, $6, command, body, salt, digest
+  from unnest($1::uuid[], $2::text[], $3::integer[], $4::text[], $5::timestamptz[], $7::uuid[], $8::bytea[],
+    $9::bytea[], $10::bytea[]) as new (id, aggregate, version, type, time, command, body, salt, digest)
   where not exists (select from taken)
+  order by aggregate, version
 ),
 sent as (
   insert into es.outbox (event)
   select id from unnest($1::uuid[]) with ordinality as new (id, ordinal) where not exists (select from taken)
   order by ordinal
 )
-select aggregate from taken limit 1
+select id, aggregate from taken limit 1
 """
+# Rows go in by aggregate and version, so that writers who touch the same aggregates queue instead of blocking
+# each other for good; the outbox keeps the order in which they were appended.
 
 
 class NotCommitted(RuntimeError):
@@ -67,39 +72,68 @@ class Loaded(Generic[S]):
     """An aggregate as its events left it; version 0 and no time where there are none."""
 
     state: S
-    version: int
-    time: datetime | None
-    organisation: str | None
+    version: int = 0
+    time: datetime | None = None
+    organisation: str | None = None
     commands: frozenset[UUID] = frozenset()
+
+    def after(self, decider: Decider[C, S], envelopes: Sequence[Envelope], commands: Iterable[UUID]) -> "Loaded[S]":
+        """The aggregate after these further events, which `commands` led to."""
+        if not envelopes:
+            return self
+        state = self.state
+        for envelope in envelopes:
+            state = decider.evolve(state, decode(envelope))
+        last = envelopes[-1]
+        return Loaded(state, self.version + len(envelopes), last.time, last.organisation, self.commands.union(commands))
 
 
 class Transaction:
     """One unit of work. `now` is domain time, read after the database knew of the transaction.
 
     That order is what lets the relay promise "no event recorded before T is still on its way" (see `relay`).
+
+    An aggregate is read once and then known here with what was appended to it. Appended events are written by
+    `flush`, all in one statement, before the transaction commits; whoever reads an inline read model in the same
+    transaction flushes first. `again` says that an attempt before this one met a conflict.
     """
 
-    def __init__(self, store: "EventStore", connection: Any, now: datetime) -> None:
+    def __init__(self, store: "EventStore", connection: Any, now: datetime, *, again: bool = False) -> None:
         self.store = store
         self.connection: asyncpg.Connection[asyncpg.Record] = connection
         self.now = now
+        self.again = again
         self.appended: list[Envelope] = []
+        self._known: dict[str, Loaded[Any]] = {}
         self._ordinals: Counter[UUID] = Counter()
+        self._waiting: list[tuple[Envelope, UUID, ledger.Sealed]] = []
 
     async def load(self, decider: Decider[C, S], aggregate: str) -> Loaded[S]:
-        """Fold the aggregate's events."""
-        rows = await self.connection.fetch(
-            "select body, command from es.event where aggregate = $1 order by version", aggregate
-        )
-        envelopes = [Envelope.from_json(row["body"]) for row in rows]
-        last = envelopes[-1] if envelopes else None
-        return Loaded(
-            decider.fold(decode(envelope) for envelope in envelopes),
-            len(envelopes),
-            last.time if last else None,
-            last.organisation if last else None,
-            frozenset(row["command"] for row in rows),
-        )
+        """The aggregate's events folded, those included that this transaction has appended."""
+        if aggregate not in self._known:
+            await self.load_many(decider, [aggregate])
+        return self._known[aggregate]
+
+    async def load_many(self, decider: Decider[C, S], aggregates: Iterable[str]) -> dict[str, Loaded[S]]:
+        """Several aggregates of one kind, read with one statement where they are not known yet."""
+        wanted = list(dict.fromkeys(aggregates))
+        unknown = [aggregate for aggregate in wanted if aggregate not in self._known]
+        if unknown:
+            rows = await self.connection.fetch(
+                "select aggregate, body, command from es.event where aggregate = any($1::text[])"
+                " order by aggregate, version",
+                unknown,
+            )
+            for aggregate in unknown:
+                self._known[aggregate] = Loaded(decider.initial_state)
+            for aggregate, found in groupby(rows, itemgetter("aggregate")):
+                events = list(found)
+                self._known[aggregate] = self._known[aggregate].after(
+                    decider,
+                    [Envelope.from_json(row["body"]) for row in events],
+                    [row["command"] for row in events],
+                )
+        return {aggregate: self._known[aggregate] for aggregate in wanted}
 
     async def execute(
         self,
@@ -114,12 +148,11 @@ class Transaction:
     ) -> list[Envelope]:
         """Load, decide, append; a command id that has had its effect has no second one.
 
-        `time` is when it happened, if not now. `loaded` is what this transaction has loaded already; where something
-        was appended since, that is a conflict.
+        `time` is when it happened, if not now. `loaded` is the state that was judged already; where something was
+        appended since, that is a conflict.
 
         Raises:
-            VersionConflict: the aggregate is not at `expected_version`, or somebody appended meanwhile.
-            Invalid: the command id has had its effect on another aggregate (`idempotency_key_reused`).
+            VersionConflict: the aggregate is not at `expected_version`.
             DomainError: whatever `decide` refuses with.
         """
         if loaded is None:
@@ -129,20 +162,28 @@ class Transaction:
         if expected_version is not None and expected_version != loaded.version:
             raise VersionConflict
         events = decider.decide(command, loaded.state)
-        return await self.append(aggregate, loaded, events, metadata, time=time)
+        return self.append(decider, aggregate, loaded, events, metadata, time=time)
 
-    async def append(
+    def append(
         self,
+        decider: Decider[C, S],
         aggregate: str,
-        loaded: Loaded[Any],
+        loaded: Loaded[S],
         events: Sequence[Event],
         metadata: Metadata,
         *,
         time: datetime | None = None,
     ) -> list[Envelope]:
-        """Append after `loaded`."""
+        """Append after `loaded`; `flush` writes it.
+
+        Raises:
+            VersionConflict: this transaction has appended to the aggregate since.
+            Invalid: `time` is before what is recorded (`time_falls`), or the text cannot be stored.
+        """
         if not events:
             return []
+        if self._known.get(aggregate, loaded).version != loaded.version:
+            raise VersionConflict
         happened = time if time is not None else self.now
         corrects = all(event.corrects for event in events)
         if loaded.time is not None and happened < loaded.time and not corrects:
@@ -156,34 +197,49 @@ class Transaction:
             for index, event in enumerate(events)
         ]
         sealed = [ledger.seal(envelope, ids.salt()) for envelope in envelopes]
+        self._waiting.extend((e, metadata.command_id, s) for e, s in zip(envelopes, sealed, strict=True))
+        self._known[aggregate] = loaded.after(decider, envelopes, (metadata.command_id,))
+        self.appended.extend(envelopes)
+        return envelopes
+
+    async def flush(self) -> None:
+        """Write what was appended: one statement for the events, then each inline projection once.
+
+        Raises:
+            VersionConflict: somebody appended to one of the aggregates meanwhile.
+            Invalid: a command id has had its effect on another aggregate (`idempotency_key_reused`).
+        """
+        if not self._waiting:
+            return
+        waiting = self._waiting  # until all is well, so that whoever goes on after a refusal meets it again at the end
+        envelopes = [envelope for envelope, _, _ in waiting]
         try:
-            taken = await self.connection.fetchval(
+            taken = await self.connection.fetchrow(
                 _APPEND,
                 [envelope.id for envelope in envelopes],
-                aggregate,
+                [envelope.subject for envelope in envelopes],
                 [envelope.aggregateversion for envelope in envelopes],
                 [envelope.type_name for envelope in envelopes],
-                happened,
+                [envelope.time for envelope in envelopes],
                 self.now,
-                metadata.command_id,
-                [s.body for s in sealed],
-                [s.salt for s in sealed],
-                [s.digest for s in sealed],
+                [command for _, command, _ in waiting],
+                [sealed.body for _, _, sealed in waiting],
+                [sealed.salt for _, _, sealed in waiting],
+                [sealed.digest for _, _, sealed in waiting],
             )
         except asyncpg.UniqueViolationError as error:
             # Either a version that somebody took meanwhile or a command whose effect somebody recorded meanwhile:
             # taking the decision again on fresh state answers both.
             raise VersionConflict from error
-        if taken == aggregate:  # recorded between loading and appending
-            raise VersionConflict
         if taken is not None:
+            if (taken["id"], taken["aggregate"]) in {(e.id, e.subject) for e in envelopes}:
+                raise VersionConflict  # recorded between loading and appending
             raise Invalid("This key was used for another command.", code="idempotency_key_reused")
         for projection in self.store.inline:
             wanted = [envelope for envelope in envelopes if envelope.type_name in projection.reads]
             if wanted:
                 await projection.apply(self.connection, wanted)
-        self.appended.extend(envelopes)
-        return envelopes
+        self._waiting = []
 
     def _envelope(
         self,
@@ -245,17 +301,19 @@ class EventStore:
         self.on_append = on_append
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """Begin, yield, commit. The transaction id is assigned before the clock is read.
+    async def transaction(self, *, again: bool = False) -> AsyncIterator[Transaction]:
+        """Begin, yield, flush, commit. The transaction id is assigned before the clock is read.
 
         Raises:
+            VersionConflict, Invalid: as `Transaction.flush`.
             NotCommitted: a statement failed, and whoever ran it went on as if not.
         """
         async with self.pool.acquire() as connection:
             await connection.execute("begin; select pg_current_xact_id()")
             try:
-                work = Transaction(self, connection, self.clock.now())
+                work = Transaction(self, connection, self.clock.now(), again=again)
                 yield work
+                await work.flush()
             except BaseException:
                 await _undo(connection)
                 raise
@@ -272,7 +330,7 @@ class EventStore:
         attempt = 0
         while True:
             try:
-                async with self.transaction() as transaction:
+                async with self.transaction(again=attempt > 0) as transaction:
                     return await work(transaction)
             except VersionConflict:
                 attempt += 1

@@ -12,7 +12,7 @@ from incident.projections.incident_row import IncidentRow, fold, from_record
 from opsledger_events import Envelope
 from opsledger_runtime import ids
 from opsledger_runtime.errors import FieldError, Invalid, NotFound
-from opsledger_runtime.store import Metadata, Transaction
+from opsledger_runtime.store import Loaded, Metadata, Transaction
 
 LEEWAY: Final = timedelta(minutes=5)
 """How far a caller's clock may be ahead of ours."""
@@ -28,8 +28,12 @@ async def open_incident(
     time = happened(occurred_at, transaction.now)
     incident = str(ids.derived_id("incident", str(metadata.command_id)))
     number = (await next_numbers(transaction.connection, 1))[0]
-    await transaction.execute(DECIDER, incident, command(number), metadata, expected_version=0, time=time)
-    return from_record(await incident_queue.locate(transaction.connection, incident, None))
+    # Almost never is it there already, and then the store meets a conflict: only after one is it looked for.
+    loaded = None if transaction.again else Loaded(DECIDER.initial_state)
+    events = await transaction.execute(
+        DECIDER, incident, command(number), metadata, expected_version=0, time=time, loaded=loaded
+    )
+    return await _row(transaction, IncidentRow(incident), events)
 
 
 async def act(
@@ -50,10 +54,17 @@ async def act(
         VersionConflict, RuleViolated: as the store and the decider say.
     """
     time = happened(occurred_at, transaction.now)
-    record = await incident_queue.locate(transaction.connection, id_or_number, organisations)
-    incident = record["id"]
-    await transaction.execute(DECIDER, incident, command, metadata, expected_version=expected_version, time=time)
-    return from_record(await incident_queue.locate(transaction.connection, incident, None))
+    row = from_record(await incident_queue.locate(transaction.connection, id_or_number, organisations))
+    events = await transaction.execute(DECIDER, row.id, command, metadata, expected_version=expected_version, time=time)
+    return await _row(transaction, row, events)
+
+
+async def _row(transaction: Transaction, before: IncidentRow, events: list[Envelope]) -> IncidentRow:
+    """The row after these events; read where they do not follow it, since somebody else's came in between."""
+    if events and events[0].aggregateversion == before.version + 1:
+        return fold(before, events)
+    await transaction.flush()
+    return from_record(await incident_queue.locate(transaction.connection, before.id, None))
 
 
 def happened(occurred_at: datetime | None, now: datetime) -> datetime | None:
@@ -86,7 +97,7 @@ def as_known(
         for envelope in history
         if (as_of is None or envelope.time <= as_of) and (known_at is None or envelope.recordedtime <= known_at)
     ]
-    row = fold(incident, seen)
+    row = fold(IncidentRow(incident), seen)
     if row.version == 0:
         raise NotFound("There was no such incident then.")
     return row, seen

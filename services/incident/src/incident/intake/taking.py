@@ -224,7 +224,7 @@ class Intake:
         command_id = ids.derived_id("alert", self.source, *_texts(alert), alert.state, str(known.changes))
         known.changes += 1
         metadata = self.metadata(command_id, organisation)
-        return bool(await self.transaction.append(incident, loaded, events, metadata))
+        return bool(self.transaction.append(DECIDER, incident, loaded, events, metadata))
 
 
 def _key(alert: Alert) -> Key:

@@ -61,9 +61,8 @@ def after(row: IncidentRow, envelope: Envelope) -> IncidentRow:
             return row
 
 
-def fold(incident_id: str, envelopes: Iterable[Envelope]) -> IncidentRow:
-    """The row after these events; version 0 where there are none."""
-    row = IncidentRow(incident_id)
+def fold(row: IncidentRow, envelopes: Iterable[Envelope]) -> IncidentRow:
+    """The row after these events."""
     for envelope in envelopes:
         row = after(row, envelope)
     return row

@@ -77,6 +77,7 @@ def routes(running: Running) -> APIRouter:
             )
             await _check_recipients(transaction, body)
             await _check_wording(transaction, body)
+            await transaction.flush()
             version = loaded.version + len(events)
             row = await transaction.connection.fetchrow(f"{_SELECT} where key = $1", key)
             view = RuleView(**dict(row)) if row is not None else None

@@ -57,6 +57,7 @@ def routes(running: Running) -> APIRouter:
                 ask.metadata(),
                 expected_version=ask.expected_version,
             )
+            await transaction.flush()
             strangers = await directory.unknown(transaction.connection, "contact", "id", body.members)
             if strangers:
                 raise Invalid(

@@ -188,6 +188,7 @@ class Dispatcher:
                     traceparent=loaded[0].traceparent if loaded else None,
                 ),
             )
+            await transaction.flush()  # the work row before its log, as above
             await claims.log_outcome(transaction.connection, claim, outcome, detail)
 
         await self._store.run(work)
