@@ -15,9 +15,9 @@ import asyncpg
 from opsledger_events import Envelope, decode
 from opsledger_events.contexts.incident import IncidentHeld, IncidentOpened, IncidentPrioritised
 from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined
+from sla.casebook import clock_id
 from sla.domain.calendar import Calendar, calendar_from
 from sla.domain.clock import Fact, FactKind, Mark, Terms, marks, read
-from sla.handlers import clock_id
 from sla.reactors import METRICS, target_of
 
 _KINDS: Mapping[str, Mapping[str, FactKind]] = {

@@ -7,7 +7,7 @@ from tests.support.service_levels import ServiceLevels, at
 
 from reporting.domain.batch import Rows, fold, read
 from reporting.domain.rows import ClockRow
-from sla.handlers import clock_id
+from sla.casebook import clock_id
 
 
 async def mart_row(levels: ServiceLevels, incident: str, metric: str = "resolution") -> ClockRow | None:

@@ -1,6 +1,5 @@
 """The sla service on a real event store without a bus: its reactor is handed events, its timers are fired by hand."""
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from opsledger_runtime.projections import digest
 from opsledger_runtime.store import EventStore
 from opsledger_runtime.timers import Due
 from sla.app import SERVICE
-from sla.handlers import clock_id
+from sla.casebook import clock_id
 from sla.projections.incident_facts import INCIDENT_FACTS
 from sla.reactors import handle
 from sla.seed import seed_store
@@ -114,19 +113,20 @@ class ServiceLevels:
         await self.tell(incident, IncidentOpened(**about), hours)
         return incident
 
-    async def fire_until(self, hours: float, *, provisional: bool = False) -> None:
-        """Fire what is due by then, as the timer worker does: in due order, each in the transaction that deletes it."""
+    async def fire_until(self, hours: float, *, provisional: bool = False, batch: int = 1) -> None:
+        """Fire what is due by then, as the timer worker does: in due order, in the transaction that deletes it."""
         while True:
             async with self.running.store.transaction() as tx:
-                row = await tx.connection.fetchrow(
-                    "delete from es.timer where (queue, key) = (select queue, key from es.timer where due <= $1"
-                    " order by due, key limit 1) returning key, due, payload",
+                rows = await tx.connection.fetch(
+                    "delete from es.timer where (queue, key) in (select queue, key from es.timer where due <= $1"
+                    " order by due, key limit $2) returning key, due",
                     at(hours),
+                    batch,
                 )
-                if row is None:
+                if not rows:
                     return
-                due = Due(row["key"], row["due"], json.loads(row["payload"]), provisional)
-                await SERVICE.timers[0].fire(tx, due)
+                timers = [Due(row["key"], row["due"], provisional) for row in rows]
+                await SERVICE.timers[0].fire(tx, sorted(timers, key=lambda due: (due.due, due.key)))
 
     async def history(self, incident: str, metric: str = "resolution") -> list[Envelope]:
         return await self.running.store.history(clock_id(incident, metric))

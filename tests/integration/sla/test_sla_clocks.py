@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from tests.support.service_levels import START, ServiceLevels, at
 
 from opsledger_events.contexts.incident import (
@@ -17,7 +18,7 @@ from opsledger_events.contexts.incident import (
     IncidentStarted,
 )
 from opsledger_runtime.timers import Due
-from sla.handlers import clock_id
+from sla.casebook import clock_id
 from sla.timers import CLOCK_QUEUE
 
 WAIT = IncidentHeld(reason="awaiting_requester")
@@ -257,7 +258,7 @@ async def test_repeats_of_events_and_timers_are_without_effect(levels: ServiceLe
     await levels.hand_over(*story[2:4])
     async with levels.running.store.transaction() as tx:
         for key in ("breach", "warning/75"):
-            await CLOCK_QUEUE.fire(tx, Due(f"{clock_id(incident, 'resolution')}/{key}", at(4), {}, False))
+            await CLOCK_QUEUE.fire(tx, [Due(f"{clock_id(incident, 'resolution')}/{key}", at(4), False)])
     assert await levels.running.pool.fetchval("select count(*) from es.event") == count
     assert await levels.digests() == before
 
@@ -285,6 +286,29 @@ async def test_one_batch_with_a_whole_life_gives_the_same_events_as_one_by_one(l
     await levels.hand_over(*[levels.envelope("two", event, hours) for event, hours in told])
     assert await levels.names("one") == await levels.names("two")
     assert await levels.names("one", "response") == await levels.names("two", "response")
+
+
+@pytest.mark.parametrize("batch", [1, 7, 200])
+async def test_timers_fired_together_say_what_they_say_one_by_one(levels: ServiceLevels, batch: int) -> None:
+    incidents = [f"incident-{n}" for n in range(6)]
+    for n, incident in enumerate(incidents):
+        await levels.open(incident, n / 10, number=f"INC{n}")
+        if n % 3 == 0:
+            await levels.tell(incident, WAIT, 1)
+        if n == 5:
+            await levels.tell(incident, SOLVED, 0.6)
+    await levels.fire_until(0.1, batch=batch)
+    await levels.fire_until(30, batch=batch)
+    told = {
+        incident: (await levels.names(incident, "response"), await levels.names(incident)) for incident in incidents
+    }
+    running = ["SLAClockStarted@0.1", "SLAWarningReached@3.1", "SLABreached@4.1"]
+    assert told["incident-1"][1] == running
+    assert told["incident-0"][1] == ["SLAClockStarted@0", "SLAClockPaused@1"]
+    assert told["incident-5"][1] == ["SLAClockStarted@0.5", "SLAMet@0.6"]
+    assert [name for name in told["incident-1"][0] if "Breached" in name] == ["SLABreached@0.35"]
+    assert not [key for incident in incidents for key in await levels.timers(incident)]
+    assert await levels.rebuild() == await levels.digests()
 
 
 async def test_r89_the_most_specific_agreement_is_chosen(levels: ServiceLevels) -> None:

@@ -1,7 +1,7 @@
 """Timers fire once, in due order, and not before what they wait for is known to be read."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,17 +54,18 @@ class Bell:
         self.failing: set[str] = set()
         self.tries: list[str] = []
 
-    async def __call__(self, transaction: Transaction, due: Due) -> None:
-        self.tries.append(due.key)
-        if due.key in self.failing:
-            raise ValueError(due.key)
-        await transaction.connection.execute(
-            "insert into fired (key, due, provisional, at) values ($1, $2, $3, $4)",
-            due.key,
-            due.due,
-            due.provisional,
-            transaction.now,
-        )
+    async def __call__(self, transaction: Transaction, timers: Sequence[Due]) -> None:
+        for due in timers:
+            self.tries.append(due.key)
+            if due.key in self.failing:
+                raise ValueError(due.key)
+            await transaction.connection.execute(
+                "insert into fired (key, due, provisional, at) values ($1, $2, $3, $4)",
+                due.key,
+                due.due,
+                due.provisional,
+                transaction.now,
+            )
 
 
 async def _fired(store: EventStore) -> list[str]:
@@ -87,8 +88,7 @@ def _worker(store: EventStore, queues: list[TimerQueue], words: Words, **options
 
 async def _set(store: EventStore, queue: str, *timers: tuple[str, datetime]) -> None:
     async with store.transaction() as transaction:
-        for key, due in timers:
-            await schedule(transaction.connection, queue, key, due, {"key": key})
+        await schedule(transaction.connection, queue, dict(timers))
 
 
 async def test_due_timers_fire_once_in_order_of_due_and_key(database: str) -> None:
@@ -115,10 +115,10 @@ async def test_moved_and_cancelled_timers_keep_to_their_last_word(database: str)
         soon = NOON + timedelta(seconds=10)
         await _set(store, "bell", ("moved", soon), ("cancelled", soon), ("stays", soon))
         async with store.transaction() as transaction:
-            await cancel(transaction.connection, "bell", "cancelled")
+            await cancel(transaction.connection, "bell", ["cancelled"])
         await _set(store, "bell", ("moved", NOON + timedelta(seconds=99)))
         with pytest.raises(ValueError, match="offset"):
-            await schedule(store.pool, "bell", "x", datetime(2026, 1, 1), {})  # noqa: DTZ001
+            await schedule(store.pool, "bell", {"x": datetime(2026, 1, 1)})  # noqa: DTZ001
         async with working(_worker(store, [TimerQueue("bell", bell)], Words())):
             clock.instant = soon
             await eventually(lambda: _count(store, 1))
@@ -269,9 +269,9 @@ async def test_a_timer_may_set_itself_anew(database: str) -> None:
     async with _a_store(database, clock) as store:
         bell = Bell()
 
-        async def again(transaction: Transaction, due: Due) -> None:
-            await bell(transaction, due)
-            await schedule(transaction.connection, "again", due.key, due.due + timedelta(hours=1), due.payload)
+        async def again(transaction: Transaction, timers: Sequence[Due]) -> None:
+            await bell(transaction, timers)
+            await schedule(transaction.connection, "again", {due.key: due.due + timedelta(hours=1) for due in timers})
 
         await _set(store, "again", ("tick", NOON))
         async with working(_worker(store, [TimerQueue("again", again)], Words())):

@@ -20,6 +20,8 @@ GENESIS: Final = bytes(32)
 
 _BEYOND_BMP: Final = re.compile("[\U00010000-\U0010ffff]")
 _EXACT: Final = 2**53 - 1
+_TEXT: Final = frozenset({str})
+_SIMPLE: Final = frozenset({str, bool, type(None)})
 _ENCODE: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 ).encode
@@ -53,14 +55,18 @@ def canonical(value: Any) -> bytes:
 
 
 def _is_plain(value: Any) -> bool:
+    """Whether it is made of nothing but what the standard encoder writes as RFC 8785 wants it."""
     kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
     if kind is int:
         return bool(-_EXACT <= value <= _EXACT)
     if kind is dict:
-        return all(type(key) is str and _is_plain(inner) for key, inner in value.items())
-    return kind is list and all(map(_is_plain, value))
+        if not _TEXT.issuperset(map(type, value)):
+            return False
+        value = value.values()
+    elif kind is not list:
+        return kind in _SIMPLE
+    kinds = set(map(type, value))
+    return kinds <= _SIMPLE or all(_is_plain(inner) for inner in value if type(inner) not in _SIMPLE)
 
 
 def _parts(attributes: dict[str, Any], salt: bytes) -> tuple[bytes, bytes, bytes]:

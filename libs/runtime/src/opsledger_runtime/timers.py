@@ -5,11 +5,11 @@ its row. Refuses to fire a timer before the contexts it waits for are known to b
 """
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final, Protocol
 
 import asyncpg
@@ -72,7 +72,7 @@ with chosen as materialized (
    for update of t
 )
 delete from es.timer t using chosen where t.queue = chosen.queue and t.key = chosen.key
-returning t.queue, t.key, t.due, t.payload::text as payload
+returning t.queue, t.key, t.due
 """
 
 
@@ -82,7 +82,6 @@ class Due:
 
     key: str
     due: datetime
-    payload: dict[str, Any]
     provisional: bool
 
 
@@ -90,12 +89,12 @@ class Due:
 class TimerQueue:
     """A kind of timer. It fires only when `waits_for` contexts are known to be caught up beyond the due instant.
 
-    `fire` runs in the transaction that has deleted the row, and may set the timer anew; after a failure it is called
-    again in another transaction.
+    `fire` gets timers in order of due instant and key. It runs in the transaction that has deleted their rows, and may
+    set them anew; after a failure it is called again for each alone, in another transaction.
     """
 
     name: str
-    fire: Callable[[Transaction, Due], Awaitable[None]]
+    fire: Callable[[Transaction, Sequence[Due]], Awaitable[None]]
     waits_for: tuple[str, ...] = ()
 
 
@@ -103,21 +102,23 @@ class _Guard(Protocol):
     async def guard(self, connection: Any) -> None: ...
 
 
-async def schedule(connection: Any, queue: str, key: str, due: datetime, payload: dict[str, Any]) -> None:
-    """Set or move a timer, in the caller's transaction. `payload` is JSON.
+async def schedule(connection: Any, queue: str, timers: Mapping[str, datetime]) -> None:
+    """Set or move timers, each key to its due instant, in the caller's transaction.
 
     Raises:
-        ValueError: `due` has no offset.
+        ValueError: an instant has no offset.
     """
-    if due.tzinfo is None:
+    if not timers:
+        return
+    if any(due.tzinfo is None for due in timers.values()):
         raise ValueError("a due instant needs an offset")
+    keys = sorted(timers)  # one order of locking for everybody
     await connection.execute(
-        "insert into es.timer (queue, key, due, payload) values ($1, $2, $3, $4::text::jsonb)"
-        " on conflict (queue, key) do update set due = excluded.due, payload = excluded.payload",
+        "insert into es.timer (queue, key, due) select $1, key, due from unnest($2::text[], $3::timestamptz[])"
+        " as new (key, due) on conflict (queue, key) do update set due = excluded.due",
         queue,
-        key,
-        due,
-        json.dumps(payload),
+        keys,
+        [timers[key] for key in keys],
     )
     _SET.set(True)
 
@@ -134,9 +135,10 @@ def was_set() -> bool:
     return found
 
 
-async def cancel(connection: Any, queue: str, key: str) -> None:
-    """Forget a timer, in the caller's transaction."""
-    await connection.execute("delete from es.timer where queue = $1 and key = $2", queue, key)
+async def cancel(connection: Any, queue: str, keys: Sequence[str]) -> None:
+    """Forget timers, in the caller's transaction."""
+    if keys:
+        await connection.execute("delete from es.timer where queue = $1 and key = any($2::text[])", queue, keys)
 
 
 class TimerWorker:
@@ -289,9 +291,9 @@ class TimerWorker:
             if taken is not None:
                 taken.extend((row["queue"], row["key"]) for row in rows)
             provisional = [horizon.provisional(self._queues[row["queue"]].waits_for, row["due"]) for row in rows]
-            for row, unsure in zip(rows, provisional, strict=True):
-                due = Due(row["key"], row["due"], json.loads(row["payload"]), unsure)
-                await self._queues[row["queue"]].fire(transaction, due)
+            for queue, found in groupby(zip(rows, provisional, strict=True), lambda pair: pair[0]["queue"]):
+                timers = [Due(row["key"], row["due"], unsure) for row, unsure in found]
+                await self._queues[queue].fire(transaction, timers)
         for row, unsure in zip(rows, provisional, strict=True):
             self._resting.pop((row["queue"], row["key"]), None)
             _FIRED.labels(self._store.context, row["queue"], str(unsure).lower()).inc()

@@ -12,25 +12,21 @@ from uuid import UUID
 
 from opsledger_events import Envelope
 from opsledger_runtime import ids
-from opsledger_runtime.store import Loaded, Metadata, Transaction
+from opsledger_runtime.store import Loaded, Metadata
+from sla.casebook import Casebook, clock_id
 from sla.domain.calendar import Calendar
 from sla.domain.clock import Mark
 from sla.domain.commands import AdmitLateReport, AnnounceBreach, AnnounceWarning, FactCommand, StartClock, Subject
 from sla.domain.decider import CLOCK, is_late
 from sla.domain.state import ClockState
-from sla.projections.definitions import calendar_at
-from sla.projections.incident_facts import IncidentFact, facts_of, subject_at
+from sla.projections.clock import Trail
+from sla.projections.incident_facts import IncidentFact, subject_at
 
 ACTOR: Final = "service:sla"
 SUBSCRIPTION: Final = "clocks"
 
 _ORDINALS: Final = {"response": 0, "resolution": 2}
 """Each metric has two command ids per incident event: the report itself, and its admission where it is late."""
-
-
-def clock_id(incident: str, metric: str) -> str:
-    """The clock of an incident and a metric."""
-    return str(ids.derived_id("clock", incident, metric))
 
 
 def reaction(cause: Envelope, metric: str, *, admission: bool = False) -> Metadata:
@@ -46,59 +42,55 @@ def reaction(cause: Envelope, metric: str, *, admission: bool = False) -> Metada
     )
 
 
-async def start(tx: Transaction, command: StartClock, cause: Envelope) -> None:
+async def start(book: Casebook, command: StartClock, cause: Envelope) -> None:
     """Start a clock. Where its past is told late, the event is dated by the clock's last one at the earliest."""
-    loaded = await tx.load(CLOCK, clock_id(command.subject.incident, command.metric))
+    clock = clock_id(command.subject.incident, command.metric)
+    loaded = await book.tx.load(CLOCK, clock)
     if loaded.state.started and not loaded.state.without_target:
         return
-    await tx.execute(
-        CLOCK,
-        clock_id(command.subject.incident, command.metric),
-        command,
-        reaction(cause, command.metric),
-        time=_not_before(loaded, command.at),
-    )
+    time = _not_before(loaded, command.at)
+    await book.tx.execute(CLOCK, clock, command, reaction(cause, command.metric), time=time, loaded=loaded)
 
 
 async def report(
-    tx: Transaction,
+    book: Casebook,
     metric: str,
     cause: Envelope,
     facts: list[IncidentFact],
     command: Callable[[Subject, Calendar], FactCommand],
 ) -> None:
     """Tell a clock what happened to its incident, if there is a clock and it was not told before."""
-    clock, metadata = clock_id(cause.subject, metric), reaction(cause, metric)
+    tx, clock, metadata = book.tx, clock_id(cause.subject, metric), reaction(cause, metric)
     loaded = await tx.load(CLOCK, clock)
     subject = subject_at(cause.subject, facts, cause.time)
     if not loaded.state.started or subject is None or metadata.command_id in loaded.commands:
         return
-    calendar = await calendar_at(tx.connection, loaded.state.calendar, loaded.state.calendar_revision)
+    calendar = await book.definitions.calendar(loaded.state.calendar, loaded.state.calendar_revision)
     told = command(subject, calendar)
     before = [mark for mark in loaded.state.pending(calendar) if mark.at < told.at]
     for mark in before:
-        loaded = await _announce(tx, clock, loaded, mark, facts, calendar, cause.importid, provisional=False)
+        loaded = await _announce(book, clock, loaded, mark, facts, calendar, cause.importid, provisional=False)
     if is_late(loaded.state, told.at):
         admission = AdmitLateReport(subject=subject, calendar=calendar, at=told.at, cause=told.cause, report=told)
         await tx.execute(CLOCK, clock, admission, reaction(cause, metric, admission=True), time=told.at)
     await tx.execute(CLOCK, clock, told, metadata, time=told.at)
 
 
-async def announce_due(tx: Transaction, clock: str, percent: int | None, due: datetime, *, provisional: bool) -> None:
+async def announce_due(book: Casebook, clock: str, percent: int | None, due: datetime, *, provisional: bool) -> None:
     """A timer came: announce the warning (`percent`) or breach (None) if it is pending at `due`."""
-    loaded = await tx.load(CLOCK, clock)
+    loaded = await book.tx.load(CLOCK, clock)
     if not loaded.state.started:
         return
-    calendar = await calendar_at(tx.connection, loaded.state.calendar, loaded.state.calendar_revision)
-    facts = await facts_of(tx.connection, loaded.state.incident)
+    calendar = await book.definitions.calendar(loaded.state.calendar, loaded.state.calendar_revision)
     for mark in loaded.state.pending(calendar):
         if mark.percent == percent and mark.at <= due:
-            await _announce(tx, clock, loaded, mark, facts, calendar, None, provisional=provisional)
+            facts = book.facts(loaded.state.incident)
+            await _announce(book, clock, loaded, mark, facts, calendar, None, provisional=provisional)
             return
 
 
 async def _announce(
-    tx: Transaction,
+    book: Casebook,
     clock: str,
     loaded: Loaded[ClockState],
     mark: Mark,
@@ -112,16 +104,12 @@ async def _announce(
     subject = subject_at(loaded.state.incident, facts, mark.at)
     if subject is None:
         return loaded
-    row = await tx.connection.fetchrow(
-        "select correlation, last_event, import_id, imported_at from clock where id = $1", clock
-    )
-    if row is None:
-        raise LookupError(f"clock {clock} has events and no row")
+    trail = await book.trail(clock)
     about: dict[str, Any] = {
         "subject": subject,
         "calendar": calendar,
         "at": mark.at,
-        "cause": str(row["last_event"]),
+        "cause": str(trail.last_event),
     }
     command = (
         AnnounceBreach(**about, provisional=provisional)
@@ -131,17 +119,17 @@ async def _announce(
     metadata = Metadata(
         command_id=_announcement(clock, mark, loaded.state.withdrawals),
         actor=ACTOR,
-        correlation_id=row["correlation"],
-        causation_id=str(row["last_event"]),
-        import_id=import_id or (row["import_id"] if _over(row, mark) else None),
+        correlation_id=trail.correlation,
+        causation_id=str(trail.last_event),
+        import_id=import_id or (trail.import_id if _over(trail, mark) else None),
     )
-    await tx.execute(CLOCK, clock, command, metadata, time=_not_before(loaded, mark.at))
-    return await tx.load(CLOCK, clock)
+    await book.tx.execute(CLOCK, clock, command, metadata, time=_not_before(loaded, mark.at))
+    return await book.tx.load(CLOCK, clock)
 
 
-def _over(row: Any, mark: Mark) -> bool:
+def _over(trail: Trail, mark: Mark) -> bool:
     """Whether an import brought it in as history; what comes to pass afterwards is news like any other."""
-    return row["imported_at"] is not None and mark.at <= row["imported_at"]
+    return trail.imported_at is not None and mark.at <= trail.imported_at
 
 
 def _announcement(clock: str, mark: Mark, withdrawals: int) -> UUID:

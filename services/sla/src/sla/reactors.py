@@ -25,6 +25,7 @@ from opsledger_events.contexts.incident import (
 from opsledger_events.contexts.sla import AgreementDefined, Metric
 from opsledger_runtime.store import Transaction
 from opsledger_runtime.subscriptions import Subscription
+from sla.casebook import Casebook, clock_id
 from sla.domain.calendar import TZ_VERSION, Calendar
 from sla.domain.clock import Fact, FactKind
 from sla.domain.commands import (
@@ -39,9 +40,8 @@ from sla.domain.commands import (
     Subject,
 )
 from sla.domain.decider import CLOCK
-from sla.handlers import SUBSCRIPTION, clock_id, report, start
-from sla.projections.definitions import agreement_at, choose_agreement, latest_calendar
-from sla.projections.incident_facts import INCIDENT_FACTS, READS, IncidentFact, facts_of, subject_at
+from sla.handlers import SUBSCRIPTION, report, start
+from sla.projections.incident_facts import INCIDENT_FACTS, READS, IncidentFact, subject_at
 
 METRICS: Final[tuple[Metric, ...]] = ("response", "resolution")
 _BOTH: Final = METRICS
@@ -51,36 +51,35 @@ _RESPONSE: Final[tuple[Metric, ...]] = ("response",)
 
 async def handle(tx: Transaction, envelopes: Sequence[Envelope]) -> None:
     """Keep what happened, then tell the clocks, one event after the other."""
+    book = await Casebook.of_incidents(tx, envelopes, METRICS)
     for envelope in envelopes:
-        await INCIDENT_FACTS.apply(tx.connection, [envelope])
-        facts = await facts_of(tx.connection, envelope.subject)
-        await _react(tx, envelope, decode(envelope), facts)
+        await _react(book, envelope, decode(envelope), book.facts_until(envelope.subject, envelope.aggregateversion))
 
 
-async def _react(tx: Transaction, envelope: Envelope, event: Event, facts: list[IncidentFact]) -> None:
+async def _react(book: Casebook, envelope: Envelope, event: Event, facts: list[IncidentFact]) -> None:
     match event:
         case IncidentOpened():
             for metric in METRICS:
-                await _start(tx, metric, envelope, facts)
+                await _start(book, metric, envelope, facts)
         case IncidentPrioritised():
             for metric in METRICS:
-                await _prioritise(tx, metric, envelope, event.priority, facts)
+                await _prioritise(book, metric, envelope, event.priority, facts)
         case IncidentStarted():
-            await _tell(tx, _RESPONSE, envelope, facts, StopClock)
+            await _tell(book, _RESPONSE, envelope, facts, StopClock)
         case IncidentHeld():
-            await _tell(tx, _BOTH, envelope, facts, PauseClock, reason=event.reason)
+            await _tell(book, _BOTH, envelope, facts, PauseClock, reason=event.reason)
         case IncidentResumed():
-            await _tell(tx, _BOTH, envelope, facts, ResumeClock)
+            await _tell(book, _BOTH, envelope, facts, ResumeClock)
         case IncidentResolved() | IncidentClosed():
-            await _tell(tx, _BOTH, envelope, facts, StopClock)
+            await _tell(book, _BOTH, envelope, facts, StopClock)
         case IncidentReopened():
-            await _reopen(tx, envelope, facts)
+            await _reopen(book, envelope, facts)
         case IncidentCancelled():
-            await _tell(tx, _BOTH, envelope, facts, CancelClock)
+            await _tell(book, _BOTH, envelope, facts, CancelClock)
 
 
 async def _tell(
-    tx: Transaction,
+    book: Casebook,
     metrics: Sequence[Metric],
     envelope: Envelope,
     facts: list[IncidentFact],
@@ -91,59 +90,56 @@ async def _tell(
         return command(subject=subject, calendar=calendar, at=envelope.time, cause=str(envelope.id), **details)
 
     for metric in metrics:
-        await report(tx, metric, envelope, facts, told)
+        await report(book, metric, envelope, facts, told)
 
 
 async def _prioritise(
-    tx: Transaction, metric: Metric, envelope: Envelope, priority: int, facts: list[IncidentFact]
+    book: Casebook, metric: Metric, envelope: Envelope, priority: int, facts: list[IncidentFact]
 ) -> None:
-    state = (await tx.load(CLOCK, clock_id(envelope.subject, metric))).state
+    state = (await book.tx.load(CLOCK, clock_id(envelope.subject, metric))).state
     if not state.started or state.without_target:
-        await _start(tx, metric, envelope, facts)
+        await _start(book, metric, envelope, facts)
         return
-    agreement = await agreement_at(tx.connection, state.agreement, state.agreement_revision)
+    agreement = await book.definitions.agreement(state.agreement, state.agreement_revision)
     target = target_of(agreement, priority, metric)
-    await _tell(tx, (metric,), envelope, facts, RetargetClock, target_seconds=target)
+    await _tell(book, (metric,), envelope, facts, RetargetClock, target_seconds=target)
 
 
-async def _reopen(tx: Transaction, envelope: Envelope, facts: list[IncidentFact]) -> None:
-    state = (await tx.load(CLOCK, clock_id(envelope.subject, "resolution"))).state
+async def _reopen(book: Casebook, envelope: Envelope, facts: list[IncidentFact]) -> None:
+    state = (await book.tx.load(CLOCK, clock_id(envelope.subject, "resolution"))).state
     subject = subject_at(envelope.subject, facts, envelope.time)
     if not state.started or state.without_target:
-        await _start(tx, "resolution", envelope, facts)
+        await _start(book, "resolution", envelope, facts)
     elif subject is not None:
-        agreement = await agreement_at(tx.connection, state.agreement, state.agreement_revision)
+        agreement = await book.definitions.agreement(state.agreement, state.agreement_revision)
         target = target_of(agreement, subject.priority, "resolution")
-        await _tell(tx, _RESOLUTION, envelope, facts, ContinueClock, target_seconds=target)
+        await _tell(book, _RESOLUTION, envelope, facts, ContinueClock, target_seconds=target)
 
 
-async def _start(tx: Transaction, metric: Metric, envelope: Envelope, facts: list[IncidentFact]) -> None:
+async def _start(book: Casebook, metric: Metric, envelope: Envelope, facts: list[IncidentFact]) -> None:
     """Start from the opening, with the target of the priority at the event's time; nothing where none is agreed."""
     opened = next((fact for fact in facts if fact.kind == "Opened"), None)
     subject = subject_at(envelope.subject, facts, envelope.time)
     if opened is None or subject is None:
         return
-    chosen = await choose_agreement(tx.connection, subject.organisation, subject.service)
-    if chosen is None:
+    terms = await book.definitions.choose(subject.organisation, subject.service)
+    if terms is None:
         return
-    agreement_id, agreement = chosen
+    agreement = terms.agreement
     target = target_of(agreement, subject.priority, metric)
     earlier = earlier_facts(facts, metric, envelope.time)
-    if _done(earlier):  # it was done when nothing was promised
-        return
-    calendar = await latest_calendar(tx.connection, agreement.calendar)
-    if target is None or calendar is None:
+    if target is None or _done(earlier):  # it was done when nothing was promised
         return
     command = StartClock(
         subject=subject,
-        calendar=calendar[1],
+        calendar=terms.calendar,
         at=envelope.time,
         cause=str(envelope.id),
         metric=metric,
-        agreement=agreement_id,
+        agreement=terms.agreement_id,
         agreement_revision=agreement.revision,
         calendar_id=agreement.calendar,
-        calendar_revision=calendar[0],
+        calendar_revision=terms.calendar_revision,
         time_zone_database=TZ_VERSION,
         target_seconds=target,
         warning_percent=tuple(agreement.warning_percent),
@@ -151,7 +147,7 @@ async def _start(tx: Transaction, metric: Metric, envelope: Envelope, facts: lis
         started_at=opened.at,
         earlier=earlier,
     )
-    await start(tx, command, envelope)
+    await start(book, command, envelope)
 
 
 def target_of(agreement: AgreementDefined, priority: int, metric: Metric) -> int | None:

@@ -13,36 +13,40 @@ from opsledger_events import Envelope
 from opsledger_runtime.projections import Projection
 from opsledger_runtime.store import Transaction
 from opsledger_runtime.timers import Due, TimerQueue, cancel, schedule
+from sla.casebook import Casebook
 from sla.handlers import announce_due
 from sla.projections.clock import READS
 
 QUEUE: Final = "clock"
-_ROW: Final = "select id, next_breach_at, next_warnings, memory->'warning_percent' as percents from clock"
+_ROWS: Final = """
+select id, next_breach_at, next_warnings, memory->'warning_percent' as percents from clock where id = any($1::text[])
+"""
 
 
 async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
-    for clock in dict.fromkeys(envelope.subject for envelope in envelopes):
-        row = await connection.fetchrow(f"{_ROW} where id = $1", clock)
-        if row is not None:
-            await _derive(connection, row)
+    clocks = list(dict.fromkeys(envelope.subject for envelope in envelopes))
+    wanted: dict[str, datetime | None] = {}
+    for row in await connection.fetch(_ROWS, clocks):
+        wanted |= _due_instants(row)
+    await cancel(connection, QUEUE, [key for key, due in wanted.items() if due is None])
+    await schedule(connection, QUEUE, {key: due for key, due in wanted.items() if due is not None})
 
 
-async def _derive(connection: Any, row: Any) -> None:
+def _due_instants(row: Any) -> dict[str, datetime | None]:
+    """By key; None where there is nothing to announce any more."""
     warnings = {mark["percent"]: datetime.fromisoformat(mark["at"]) for mark in json.loads(row["next_warnings"])}
     wanted: dict[str, datetime | None] = {f"{row['id']}/breach": row["next_breach_at"]}
     for percent in json.loads(row["percents"]):
         wanted[f"{row['id']}/warning/{percent}"] = warnings.get(percent)
-    for key, due in wanted.items():
-        if due is None:
-            await cancel(connection, QUEUE, key)
-        else:
-            await schedule(connection, QUEUE, key, due, {})
+    return wanted
 
 
-async def _fire(tx: Transaction, due: Due) -> None:
-    clock, _, percent = due.key.partition("/")
-    wanted = None if percent == "breach" else int(percent.removeprefix("warning/"))
-    await announce_due(tx, clock, wanted, due.due, provisional=due.provisional)
+async def _fire(tx: Transaction, timers: Sequence[Due]) -> None:
+    book = await Casebook.of_clocks(tx, [due.key.partition("/")[0] for due in timers])
+    for due in timers:
+        clock, _, percent = due.key.partition("/")
+        wanted = None if percent == "breach" else int(percent.removeprefix("warning/"))
+        await announce_due(book, clock, wanted, due.due, provisional=due.provisional)
 
 
 CLOCK_TIMERS = Projection("clock_timers", 1, READS, (), _apply)

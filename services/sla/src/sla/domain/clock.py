@@ -15,8 +15,9 @@ Rules that a reader may ask for:
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from sla.domain.calendar import Calendar, add, elapsed
@@ -118,7 +119,7 @@ class _Walk:
 
 def read(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
     """The clock as of `now`; None where it was not opened by then."""
-    walk = _walk([fact for fact in facts if fact.at <= now], terms)
+    walk = _walk(tuple(fact for fact in facts if fact.at <= now), terms)
     if not walk.segments:
         return None
     last = walk.segments[-1]
@@ -140,7 +141,7 @@ def read(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
 
 def marks(facts: Iterable[Fact], terms: Terms) -> tuple[Mark, ...]:
     """Every warning and breach, those to come included if nothing else happens, in order. None once cancelled."""
-    walk = _walk(facts, terms)
+    walk = _walk(tuple(facts), terms)
     if not walk.segments or walk.segments[-1].state == "cancelled":
         return ()
     return tuple(sorted(walk.marks, key=lambda mark: (mark.at, mark.percent or 101)))
@@ -166,7 +167,9 @@ def _next_target(state: State | None, target: int | None, fact: Fact) -> int | N
     return fact.target if fact.kind in ("opened", "targeted") and state in ("running", "paused") else target
 
 
-def _walk(facts: Iterable[Fact], terms: Terms) -> _Walk:
+@lru_cache(maxsize=256)
+def _walk(facts: tuple[Fact, ...], terms: Terms) -> _Walk:
+    """Asked several times over for one decision: what is due, what it says, what stands afterwards."""
     ordered = _in_order(facts)
     walk = _Walk()
     known: set[tuple[int | None, int]] = set()
@@ -236,10 +239,14 @@ def _passed(
         found[at] = percent
     if not found:
         return []
-    due = _due([*walk.segments[:-1], replace(segment, end=None)], terms.calendar, target)
+    due = _due([*walk.segments[:-1], _open_ended(segment)], terms.calendar, target)
     if due is None:  # paused: as if it went on at once
         due = add(terms.calendar, segment.start, whole - segment.before)
     return [Mark(percent, target, due, at) for at, percent in found.items()]
+
+
+def _open_ended(one: _Segment) -> _Segment:
+    return _Segment(one.start, None, one.state, one.reason, one.event, one.before)
 
 
 def _due(segments: Sequence[_Segment], calendar: Calendar, target: int | None) -> datetime | None:

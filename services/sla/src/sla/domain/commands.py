@@ -23,6 +23,10 @@ class Subject:
     assignee: str | None = None
     requester: str | None = None
 
+    def fields(self) -> dict[str, Any]:
+        """By name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockCommand:

@@ -6,7 +6,7 @@ yields events that may carry an earlier time: withdrawn breaches, or else a rest
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -247,7 +247,7 @@ def _reading(state: ClockState, command: ClockCommand, at: datetime) -> Reading:
 
 
 def _about(command: ClockCommand, metric: str) -> dict[str, Any]:
-    return {**asdict(command.subject), "metric": metric, "at": command.at, "cause": command.cause}
+    return {**command.subject.fields(), "metric": metric, "at": command.at, "cause": command.cause}
 
 
 def _whole(duration: timedelta) -> int:

@@ -3,11 +3,14 @@
 `memory` is the aggregate's folded state, so a row needs nothing but its own events and can be rebuilt anywhere.
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast, get_args
+from uuid import UUID
 
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from opsledger_events import Envelope, decode
 from opsledger_events.contexts.sla import (
@@ -52,38 +55,61 @@ _COLUMNS = (
     *("due_at", "next_breach_at", "next_warnings", "warned", "breached_at", "provisional", "met", "memory"),
     *("import_id", "imported_at", "correlation", "last_event", "version"),
 )
-_VALUES = ", ".join(f"${n}" for n in range(1, len(_COLUMNS) + 1))
-_UPSERT = (
-    f"insert into clock ({', '.join(_COLUMNS)}) values ({_VALUES})"
-    f" on conflict (id) do update set ({', '.join(_COLUMNS)}) = ({_VALUES})"
+_STANDING = (
+    "select id, memory::text as memory, started_at, correlation, provisional, import_id, imported_at"
+    " from clock where id = any($1::text[])"
 )
+_UPSERT = f"""
+insert into clock ({", ".join(_COLUMNS)})
+select {", ".join(_COLUMNS)} from jsonb_populate_recordset(null::clock, $1::text::jsonb)
+on conflict (id) do update set {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What is behind a clock's last event: the story it belongs to, the event, and the import that told it last."""
+
+    correlation: str
+    last_event: UUID
+    import_id: str | None
+    imported_at: datetime | None
+
+
+async def trails_of(connection: Any, clocks: Sequence[str]) -> dict[str, Trail]:
+    """The trails of those clocks that there are."""
+    rows = await connection.fetch(
+        "select id, correlation, last_event, import_id, imported_at from clock where id = any($1::text[])", clocks
+    )
+    return {row["id"]: Trail(*list(row)[1:]) for row in rows}
 
 
 async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
+    """Fold the events onto the rows they belong to: one statement to read, one to write, whatever the number."""
+    standing = sorted(
+        {envelope.subject for envelope in envelopes} - {e.subject for e in envelopes if e.aggregateversion == 1}
+    )
+    rows = {}
+    if standing:
+        rows = {row["id"]: dict(row) for row in await connection.fetch(_STANDING, standing)}
+    states = {clock: MEMORY.validate_json(row["memory"]) for clock, row in rows.items()}
     for envelope in envelopes:
-        row = await connection.fetchrow(
-            "select memory, started_at, correlation, provisional, import_id, imported_at from clock where id = $1",
-            envelope.subject,
-        )
-        before = MEMORY.validate_json(row["memory"]) if row else initial_state
         event = cast(ClockEvent, decode(envelope))
-        values = _row(envelope, event, evolve(before, event))
-        started = isinstance(event, SLAClockStarted)
-        values["started_at"] = event.started_at if isinstance(event, SLAClockStarted) else row["started_at"]
-        values["correlation"] = envelope.correlationid if started and row is None else row["correlation"]
-        if envelope.importid is not None and not isinstance(event, SLAWarningReached | SLABreached):
-            values["import_id"], values["imported_at"] = envelope.importid, envelope.recordedtime
-        else:
-            values["import_id"], values["imported_at"] = (row["import_id"], row["imported_at"]) if row else (None, None)
-        provisional = event.provisional if isinstance(event, SLABreached) else row is not None and row["provisional"]
-        values["provisional"] = provisional and values["breached_at"] is not None
-        await connection.execute(_UPSERT, *[values[column] for column in _COLUMNS])
+        states[envelope.subject] = evolve(states.get(envelope.subject, initial_state), event)
+        rows[envelope.subject] = _row(envelope, event, states[envelope.subject], rows.get(envelope.subject))
+    written = [{**row, "memory": MEMORY.dump_python(states[clock], mode="json")} for clock, row in sorted(rows.items())]
+    await connection.execute(_UPSERT, to_json(written).decode())
 
 
-def _row(envelope: Envelope, event: ClockEvent, state: ClockState) -> dict[str, Any]:
+def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[str, Any] | None) -> dict[str, Any]:
     standing = event.standing or ClockStanding(state="running", elapsed_seconds=0)
     target = state.target
     announced = [one for one in state.announced if one.target == target]
+    breached_at = next((one.at for one in announced if one.percent is None), None)
+    provisional = event.provisional if isinstance(event, SLABreached) else before is not None and before["provisional"]
+    imported = (before["import_id"], before["imported_at"]) if before else (None, None)
+    if envelope.importid is not None and not isinstance(event, SLAWarningReached | SLABreached):
+        imported = envelope.importid, envelope.recordedtime
     return {
         "id": envelope.subject,
         "incident": event.incident,
@@ -97,16 +123,20 @@ def _row(envelope: Envelope, event: ClockEvent, state: ClockState) -> dict[str, 
         "calendar": state.calendar,
         "calendar_revision": state.calendar_revision,
         "state": standing.state,
+        "started_at": event.started_at if isinstance(event, SLAClockStarted) else before and before["started_at"],
         "changed_at": state.latest,
         "target_seconds": target,
         "elapsed_seconds": standing.elapsed_seconds,
         "due_at": standing.due_at,
         "next_breach_at": standing.breach_at,
-        "next_warnings": json.dumps([mark.model_dump(mode="json") for mark in standing.warnings]),
+        "next_warnings": standing.warnings,
         "warned": sorted(one.percent for one in announced if one.percent is not None),
-        "breached_at": next((one.at for one in announced if one.percent is None), None),
+        "breached_at": breached_at,
+        "provisional": provisional and breached_at is not None,
         "met": standing.met,
-        "memory": MEMORY.dump_json(state).decode(),
+        "import_id": imported[0],
+        "imported_at": imported[1],
+        "correlation": before["correlation"] if before else envelope.correlationid,
         "last_event": envelope.id,
         "version": envelope.aggregateversion,
     }

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from opsledger_events import Envelope, decode
 from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined
@@ -50,52 +51,92 @@ async def _keep(connection: Any, kind: str, subject: str, event: CalendarDefined
     )
 
 
-async def calendar_at(connection: Any, calendar: str, revision: int) -> Calendar:
-    """The calendar of a revision.
-
-    Raises:
-        NotFound: there is none.
-    """
-    text = await connection.fetchval(
-        "select definition::text from calendar_revision where calendar = $1 and revision = $2", calendar, revision
-    )
-    if text is None:
-        raise NotFound("There is no such calendar.")
-    return parse_calendar(text)
-
-
 async def latest_calendar(connection: Any, calendar: str) -> tuple[int, Calendar] | None:
     """The last revision of a calendar and its number."""
-    revision = await connection.fetchval("select revision from calendar where id = $1", calendar)
-    return None if revision is None else (revision, await calendar_at(connection, calendar, revision))
-
-
-async def agreement_at(connection: Any, agreement: str, revision: int) -> AgreementDefined:
-    """The agreement of a revision.
-
-    Raises:
-        NotFound: there is none.
-    """
-    text = await connection.fetchval(
-        "select definition::text from agreement_revision where agreement = $1 and revision = $2", agreement, revision
-    )
-    if text is None:
-        raise NotFound("There is no such agreement.")
-    return AgreementDefined.read(json.loads(text))
-
-
-async def choose_agreement(
-    connection: Any, organisation: str | None, service: str | None
-) -> tuple[str, AgreementDefined] | None:
-    """The most specific agreement: organisation and service, organisation, service, neither."""
     row = await connection.fetchrow(
-        "select id, revision from agreement"
-        " where (organisation is null or organisation = $1) and (service is null or service = $2)"
-        " order by organisation is null, service is null, id limit 1",
-        organisation,
-        service,
+        "select c.revision, r.definition::text as definition from calendar c"
+        " join calendar_revision r on r.calendar = c.id and r.revision = c.revision where c.id = $1",
+        calendar,
     )
-    return None if row is None else (row["id"], await agreement_at(connection, row["id"], row["revision"]))
+    return None if row is None else (row["revision"], parse_calendar(row["definition"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a new clock is promised: an agreement, and the calendar that it names as it stands now."""
+
+    agreement_id: str
+    agreement: AgreementDefined
+    calendar_revision: int
+    calendar: Calendar
+
+
+class Definitions:
+    """Calendars and agreements as one transaction sees them: each is read once."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._calendars: dict[tuple[str, int], Calendar] = {}
+        self._agreements: dict[tuple[str, int], AgreementDefined] = {}
+        self._chosen: dict[tuple[str | None, str | None], Terms | None] = {}
+
+    async def calendar(self, calendar: str, revision: int) -> Calendar:
+        """The calendar of a revision.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if (key := (calendar, revision)) not in self._calendars:
+            self._calendars[key] = parse_calendar(await self._definition("calendar", calendar, revision))
+        return self._calendars[key]
+
+    async def agreement(self, agreement: str, revision: int) -> AgreementDefined:
+        """The agreement of a revision.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if (key := (agreement, revision)) not in self._agreements:
+            self._agreements[key] = parse_agreement(await self._definition("agreement", agreement, revision))
+        return self._agreements[key]
+
+    async def choose(self, organisation: str | None, service: str | None) -> Terms | None:
+        """Those of the most specific agreement: organisation and service, organisation, service, neither."""
+        if (key := (organisation, service)) not in self._chosen:
+            row = await self._connection.fetchrow(_CHOOSE, organisation, service)
+            self._chosen[key] = (
+                None
+                if row is None or row["calendar"] is None
+                else Terms(
+                    row["id"], parse_agreement(row["agreement"]), row["revision"], parse_calendar(row["calendar"])
+                )
+            )
+        return self._chosen[key]
+
+    async def _definition(self, kind: str, key: str, revision: int) -> str:
+        text: str | None = await self._connection.fetchval(
+            f"select definition::text from {kind}_revision where {kind} = $1 and revision = $2", key, revision
+        )
+        if text is None:
+            raise NotFound(f"There is no such {kind}.")
+        return text
+
+
+_CHOOSE: Final = """
+select chosen.id, a.definition::text as agreement, c.revision, r.definition::text as calendar
+  from (select id, revision from agreement
+         where (organisation is null or organisation = $1) and (service is null or service = $2)
+         order by organisation is null, service is null, id limit 1) chosen
+  join agreement_revision a on a.agreement = chosen.id and a.revision = chosen.revision
+  left join calendar c on c.id = a.definition ->> 'calendar'
+  left join calendar_revision r on r.calendar = c.id and r.revision = c.revision
+"""
+
+
+@lru_cache(maxsize=256)
+def parse_agreement(definition: str) -> AgreementDefined:
+    """The agreement of a stored definition; whoever reads it changes nothing in it."""
+    return AgreementDefined.read(json.loads(definition))
 
 
 @lru_cache(maxsize=256)

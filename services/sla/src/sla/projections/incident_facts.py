@@ -53,21 +53,24 @@ class IncidentFact:
 
 
 async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
-    await connection.executemany(
-        "insert into incident_fact (incident, version, at, event, kind, data) values ($1, $2, $3, $4, $5, $6::jsonb)"
+    facts = [_fact(envelope) for envelope in envelopes]
+    await connection.execute(
+        "insert into incident_fact (incident, version, at, event, kind, data)"
+        " select incident, version, at, event, kind, data::jsonb from unnest($1::text[], $2::integer[],"
+        " $3::timestamptz[], $4::uuid[], $5::text[], $6::text[]) as new (incident, version, at, event, kind, data)"
         " on conflict (incident, version) do nothing",
-        [
-            (
-                envelope.subject,
-                envelope.aggregateversion,
-                envelope.time,
-                envelope.id,
-                envelope.name.removeprefix("Incident"),
-                json.dumps(_data(envelope), ensure_ascii=False),
-            )
-            for envelope in envelopes
-        ],
+        [envelope.subject for envelope in envelopes],
+        [fact.version for fact in facts],
+        [fact.at for fact in facts],
+        [fact.event for fact in facts],
+        [fact.kind for fact in facts],
+        [json.dumps(fact.data, ensure_ascii=False) for fact in facts],
     )
+
+
+def _fact(envelope: Envelope) -> IncidentFact:
+    name = envelope.name.removeprefix("Incident")
+    return IncidentFact(envelope.aggregateversion, envelope.time, str(envelope.id), name, _data(envelope))
 
 
 def _data(envelope: Envelope) -> dict[str, Any]:
@@ -79,14 +82,36 @@ def _data(envelope: Envelope) -> dict[str, Any]:
     return kept
 
 
-async def facts_of(connection: Any, incident: str) -> list[IncidentFact]:
-    """What is known of an incident, in order of when it happened."""
+async def keep_and_find(connection: Any, envelopes: Sequence[Envelope]) -> dict[str, list[IncidentFact]]:
+    """Keep what happened; what is known of each incident afterwards, in order of when it happened.
+
+    Only incidents that began earlier than the batch are read: the others are all in it.
+    """
+    await INCIDENT_FACTS.apply(connection, envelopes)
+    begun = {envelope.subject for envelope in envelopes if envelope.aggregateversion == 1}
+    found = await facts_of(connection, {envelope.subject for envelope in envelopes} - begun)
+    for envelope in envelopes:
+        if envelope.subject in begun:
+            found.setdefault(envelope.subject, []).append(_fact(envelope))
+    for facts in found.values():
+        facts.sort(key=lambda fact: (fact.at, fact.version))
+    return found
+
+
+async def facts_of(connection: Any, incidents: Iterable[str]) -> dict[str, list[IncidentFact]]:
+    """What is known of incidents, in order of when it happened; an empty list where nothing is."""
+    found: dict[str, list[IncidentFact]] = {incident: [] for incident in incidents}
+    if not found:
+        return found
     rows = await connection.fetch(
-        "select version, at, event, kind, data from incident_fact where incident = $1 order by at, version", incident
+        "select incident, version, at, event, kind, data from incident_fact where incident = any($1::text[])"
+        " order by at, version",
+        list(found),
     )
-    return [
-        IncidentFact(row["version"], row["at"], str(row["event"]), row["kind"], json.loads(row["data"])) for row in rows
-    ]
+    for row in rows:
+        fact = IncidentFact(row["version"], row["at"], str(row["event"]), row["kind"], json.loads(row["data"]))
+        found[row["incident"]].append(fact)
+    return found
 
 
 def subject_at(incident: str, facts: Iterable[IncidentFact], at: datetime) -> Subject | None:
