@@ -37,6 +37,10 @@ def at(hours: float) -> datetime:
     return START + timedelta(hours=hours)
 
 
+LATER = at(1000)
+"""When nothing of a story is under way any more."""
+
+
 class _Relay:
     """Numbers nothing."""
 
@@ -56,7 +60,7 @@ class _Running:
         self.context = "sla"
         self.service = SERVICE
         self.pool = pool
-        self.clock = FixedClock(at(1000))
+        self.clock = FixedClock(LATER)
         self.settings = SimpleNamespace(max_backlog=100_000, data_dir=None, environment="test")
         self.store = EventStore("sla", "test", pool, self.clock, SERVICE.inline)
         self.relay = _Relay()
@@ -98,9 +102,13 @@ class ServiceLevels:
         )
 
     async def hand_over(self, *envelopes: Envelope) -> None:
-        """One batch of the subscription."""
+        """One batch of the subscription; where no test set the clock, when the last of it became known."""
+        now = self.running.clock.instant
+        if now == LATER:
+            self.running.clock.instant = envelopes[-1].recordedtime
         async with self.running.store.transaction() as tx:
             await handle(tx, envelopes)
+        self.running.clock.instant = now
 
     async def tell(self, incident: str, event: Event, hours: float) -> Envelope:
         found = self.envelope(incident, event, hours)
@@ -115,6 +123,7 @@ class ServiceLevels:
 
     async def fire_until(self, hours: float, *, provisional: bool = False, batch: int = 1) -> None:
         """Fire what is due by then, as the timer worker does: in due order, in the transaction that deletes it."""
+        now, self.running.clock.instant = self.running.clock.instant, at(hours)
         while True:
             async with self.running.store.transaction() as tx:
                 rows = await tx.connection.fetch(
@@ -124,9 +133,10 @@ class ServiceLevels:
                     batch,
                 )
                 if not rows:
-                    return
+                    break
                 timers = [Due(row["key"], row["due"], provisional) for row in rows]
                 await SERVICE.timers[0].fire(tx, sorted(timers, key=lambda due: (due.due, due.key)))
+        self.running.clock.instant = now
 
     async def history(self, incident: str, metric: str = "resolution") -> list[Envelope]:
         return await self.running.store.history(clock_id(incident, metric))

@@ -74,6 +74,14 @@ async def test_what_an_import_tells_of_the_past_is_marked_and_what_comes_after_i
     assert told == {"SLAClockStarted": "import-1", "SLAWarningReached": "import-1", "SLABreached": None}
 
 
+async def test_a_story_told_long_after_it_happened_has_no_timer_before_it_became_known(levels: ServiceLevels) -> None:
+    levels.running.clock.instant = at(100)
+    await _imported(levels, "old", OPENED, 0)
+    assert set((await levels.timers("old")).values()) == {at(100)}  # the rest of the story may be in the next batch
+    await levels.open("new", 99, number="INC0000010")
+    assert min((await levels.timers("new", "resolution")).values()) == at(102)
+
+
 async def test_what_is_said_before_an_imported_event_is_imported_too(levels: ServiceLevels) -> None:
     levels.running.clock.instant = at(100)
     await _imported(levels, "old", OPENED, 0)

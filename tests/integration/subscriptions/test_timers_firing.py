@@ -12,11 +12,13 @@ import pytest
 from tests.support.bus import a_store, working
 from tests.support.waiting import eventually
 
+from opsledger_events.contexts.incident import IncidentNoted
 from opsledger_runtime import ids, timers
 from opsledger_runtime.caught_up import Applied
 from opsledger_runtime.clock import FixedClock, OffsetClock, machine_time, monotonic, set_offset
+from opsledger_runtime.decider import Decider
 from opsledger_runtime.lease import Lease
-from opsledger_runtime.store import EventStore, Transaction
+from opsledger_runtime.store import EventStore, Metadata, Transaction
 from opsledger_runtime.timers import Due, TimerQueue, TimerWorker, cancel, schedule
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -27,6 +29,9 @@ class Word:
     time: datetime
     last: int
     heard: float
+
+
+NOTES: Decider[str, None] = Decider(lambda text, _: [IncidentNoted(text=text)], lambda state, _: state, None)
 
 
 class Words:
@@ -278,6 +283,56 @@ async def test_a_timer_may_set_itself_anew(database: str) -> None:
             await eventually(lambda: _count(store, 1))
             clock.instant = NOON + timedelta(hours=3)
             await eventually(lambda: _count(store, 4))
+
+
+async def test_a_timer_that_somebody_moves_while_it_fires_keeps_its_new_instant(database: str) -> None:
+    async with _a_store(database, FixedClock(NOON)) as store:
+        bell = Bell()
+
+        async def slow(transaction: Transaction, timers: Sequence[Due]) -> None:
+            await bell(transaction, timers)
+            await _set(store, "slow", ("moved", NOON + timedelta(hours=1)))
+
+        await _set(store, "slow", ("moved", NOON))
+        worker = _worker(store, [TimerQueue("slow", slow)], Words())
+        async with working(worker):
+            await eventually(lambda: _count(store, 1))
+        assert [(row["key"], row["due"]) for row in await store.pool.fetch("select key, due from es.timer")] == [
+            ("moved", NOON + timedelta(hours=1))
+        ]
+
+
+async def test_firing_and_appending_take_their_locks_in_one_order(database: str) -> None:
+    async with _a_store(database, FixedClock(NOON)) as store:
+        appended, fired = asyncio.Event(), asyncio.Event()
+
+        async def fire(transaction: Transaction, timers: Sequence[Due]) -> None:
+            await transaction.load(NOTES, "story")
+            fired.set()
+            await appended.wait()
+            for due in timers:
+                await transaction.execute(NOTES, "story", due.key, Metadata(ids.new_id(), "service:test"))
+
+        await _set(store, "bell", ("x", NOON))
+        async with working(_worker(store, [TimerQueue("bell", fire)], Words())):
+            await fired.wait()
+            async with store.transaction() as transaction:
+                await transaction.execute(NOTES, "story", "first", Metadata(ids.new_id(), "person-1"))
+                await transaction.flush()
+                appended.set()
+                await eventually(lambda: _somebody_waits(store))
+                await cancel(transaction.connection, "bell", ["x"])
+            await eventually(lambda: _none_left(store))
+        assert [envelope.data["text"] for envelope in await store.history("story")] == ["first"]
+
+
+async def _somebody_waits(store: EventStore) -> bool:
+    query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    return bool(await store.pool.fetchval(query))
+
+
+async def _none_left(store: EventStore) -> bool:
+    return not await store.pool.fetchval("select count(*) from es.timer")
 
 
 async def test_a_moved_clock_is_noticed_within_a_second_and_a_half(database: str, tmp_path: Path) -> None:

@@ -66,7 +66,11 @@ def _is_plain(value: Any) -> bool:
     elif kind is not list:
         return kind in _SIMPLE
     kinds = set(map(type, value))
-    return kinds <= _SIMPLE or all(_is_plain(inner) for inner in value if type(inner) not in _SIMPLE)
+    return kinds <= _SIMPLE or all(
+        -_EXACT <= inner <= _EXACT if type(inner) is int else _is_plain(inner)
+        for inner in value
+        if type(inner) not in _SIMPLE
+    )
 
 
 def _parts(attributes: dict[str, Any], salt: bytes) -> tuple[bytes, bytes, bytes]:

@@ -62,18 +62,21 @@ select queue, (
 """
 """The soonest due instant of each queue, by the index; resting timers are left out."""
 
-_TAKE: Final = """
-with chosen as materialized (
-  select t.queue, t.key from es.timer t
-    join unnest($1::text[], $2::timestamptz[]) as ready (queue, until) on t.queue = ready.queue and t.due <= ready.until
-   where not exists (select 1 from unnest($3::text[], $4::text[]) as resting (queue, key)
-                      where resting.queue = t.queue and resting.key = t.key)
-   order by t.due, t.key, t.queue limit $5
-   for update of t
-)
-delete from es.timer t using chosen where t.queue = chosen.queue and t.key = chosen.key
-returning t.queue, t.key, t.due
+_DUE: Final = """
+select t.queue, t.key, t.due, t.xmin::text as version from es.timer t
+  join unnest($1::text[], $2::timestamptz[]) as ready (queue, until) on t.queue = ready.queue and t.due <= ready.until
+ where not exists (select 1 from unnest($3::text[], $4::text[]) as resting (queue, key)
+                    where resting.queue = t.queue and resting.key = t.key)
+ order by t.due, t.key, t.queue limit $5
 """
+
+_FIRED_ROWS: Final = """
+delete from es.timer t using unnest($1::text[], $2::text[], $3::text[]) as fired (queue, key, version)
+ where t.queue = fired.queue and t.key = fired.key and t.xmin::text = fired.version
+"""
+# Rows are not locked before they fire: whoever appends events locks timers last, and so does the worker, or the two
+# would wait for each other. Nobody else fires meanwhile, since the lease is guarded in the transaction. A row that was
+# set anew, by the firing or by somebody else, is another version and stays.
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +92,8 @@ class Due:
 class TimerQueue:
     """A kind of timer. It fires only when `waits_for` contexts are known to be caught up beyond the due instant.
 
-    `fire` gets timers in order of due instant and key. It runs in the transaction that has deleted their rows, and may
-    set them anew; after a failure it is called again for each alone, in another transaction.
+    `fire` gets timers in order of due instant and key. It runs in the transaction that deletes their rows, and may set
+    them anew; after a failure it is called again for each alone, in another transaction.
     """
 
     name: str
@@ -281,19 +284,25 @@ class TimerWorker:
         async with self._store.transaction() as transaction:
             await lease.guard(transaction.connection)
             rows = await transaction.connection.fetch(
-                _TAKE,
+                _DUE,
                 list(ready),
                 list(ready.values()),
                 *_columns(resting),
                 limit,
             )
-            rows = sorted(rows, key=lambda row: (row["due"], row["key"], row["queue"]))
             if taken is not None:
                 taken.extend((row["queue"], row["key"]) for row in rows)
             provisional = [horizon.provisional(self._queues[row["queue"]].waits_for, row["due"]) for row in rows]
             for queue, found in groupby(zip(rows, provisional, strict=True), lambda pair: pair[0]["queue"]):
                 timers = [Due(row["key"], row["due"], unsure) for row, unsure in found]
                 await self._queues[queue].fire(transaction, timers)
+            await transaction.flush()
+            await transaction.connection.execute(
+                _FIRED_ROWS,
+                [row["queue"] for row in rows],
+                [row["key"] for row in rows],
+                [row["version"] for row in rows],
+            )
         for row, unsure in zip(rows, provisional, strict=True):
             self._resting.pop((row["queue"], row["key"]), None)
             _FIRED.labels(self._store.context, row["queue"], str(unsure).lower()).inc()

@@ -24,12 +24,19 @@ select id, next_breach_at, next_warnings, memory->'warning_percent' as percents 
 
 
 async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
-    clocks = list(dict.fromkeys(envelope.subject for envelope in envelopes))
-    wanted: dict[str, datetime | None] = {}
-    for row in await connection.fetch(_ROWS, clocks):
-        wanted |= _due_instants(row)
-    await cancel(connection, QUEUE, [key for key, due in wanted.items() if due is None])
-    await schedule(connection, QUEUE, {key: due for key, due in wanted.items() if due is not None})
+    known = {envelope.subject: envelope.recordedtime for envelope in envelopes}
+    timers: dict[str, datetime] = {}
+    over: list[str] = []
+    for row in await connection.fetch(_ROWS, list(known)):
+        for key, due in _due_instants(row).items():
+            if due is None:
+                over.append(key)
+            else:
+                # Not before it became known: so it waits until all is read that was known by then, which may be
+                # the end of a story that came in as a whole, long after it happened.
+                timers[key] = max(due, known[row["id"]])
+    await cancel(connection, QUEUE, over)
+    await schedule(connection, QUEUE, timers)
 
 
 def _due_instants(row: Any) -> dict[str, datetime | None]:
