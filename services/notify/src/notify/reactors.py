@@ -4,15 +4,16 @@ One delivery per rule, causing event, contact and channel; its id and its comman
 read twice is requested once. An imported event belongs to the past and notifies nobody.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final, Literal, cast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, cast
 
 from notify import addresses
 from notify.domain import delivery, facts, rendering, routing
 from notify.domain.facts import NOTIFIABLE, Notice
 from notify.domain.routing import ActiveRule
 from notify.projections import directory, incident_subject, rulebook
+from notify.projections.rulebook import Words
 from opsledger_events import Envelope, decode
 from opsledger_events.contexts.sla import ClockEvent
 from opsledger_runtime import ids
@@ -24,45 +25,81 @@ CHANNEL: Final[delivery.Channel] = "email"
 _ACTOR: Final = "service:notify"
 
 
+@dataclass(frozen=True, slots=True)
+class _Reaction:
+    """A rule that an event meets."""
+
+    envelope: Envelope
+    rule: ActiveRule
+    notice: Notice
+
+
+Planned = tuple[str, delivery.Command, Metadata]
+
+
 async def handle(transaction: Transaction, envelopes: Sequence[Envelope]) -> None:
-    """Keep `incident_subject`, and request what the rules say about each event as it stood then."""
-    rules = await rulebook.active_rules(transaction.connection)
+    """Keep `incident_subject`, and request what the rules say about each event as it stood then.
+
+    Whom rules and notices name is read once for the whole batch.
+    """
+    reactions = await _reactions(transaction.connection, envelopes)
+    planned = await _planned(transaction.connection, reactions) if reactions else []
+    await transaction.load_many(delivery.DELIVERY, [aggregate for aggregate, _, _ in planned])
+    for aggregate, command, metadata in planned:
+        await transaction.execute(delivery.DELIVERY, aggregate, command, metadata)
+
+
+async def _reactions(connection: Any, envelopes: Sequence[Envelope]) -> list[_Reaction]:
+    rules = await rulebook.active_rules(connection)
+    of_incidents = [envelope for envelope in envelopes if envelope.context == "incident"]
+    incidents = await incident_subject.load(connection, of_incidents)
+    changed: dict[str, facts.Subject] = {}
+    found: list[_Reaction] = []
     for envelope in envelopes:
+        incident = envelope.subject
         if envelope.type_name in incident_subject.INCIDENT_SUBJECT.reads:
-            await incident_subject.apply(transaction.connection, [envelope])
+            incidents[incident] = changed[incident] = incident_subject.after(incidents.get(incident), envelope)
         matching = routing.matching(rules, envelope.type_name)
         if not matching or envelope.importid is not None:
             continue
-        notice = await _notice(transaction, envelope)
-        for rule in matching:
-            await _apply(transaction, envelope, rule, notice)
+        event = decode(envelope)
+        subject = (
+            facts.subject_of_clock(event)
+            if isinstance(event, ClockEvent)
+            else incidents.get(incident, facts.Subject(incident, "", ""))
+        )
+        notice = facts.notice(event, subject, str(envelope.id), envelope.time)
+        found.extend(_Reaction(envelope, rule, notice) for rule in matching)
+    await incident_subject.save(connection, changed)
+    return found
 
 
-async def _notice(transaction: Transaction, envelope: Envelope) -> Notice:
-    event = decode(envelope)
-    if isinstance(event, ClockEvent):
-        subject = facts.subject_of_clock(event)
-    else:
-        subject = await incident_subject.find(transaction.connection, envelope.subject)
-    return facts.notice(event, subject, str(envelope.id), envelope.time)
+async def _planned(connection: Any, reactions: Sequence[_Reaction]) -> list[Planned]:
+    wanted = {team for one in reactions for team in routing.teams_wanted(one.rule, one.notice)}
+    teams = await directory.members(connection, wanted)
+    named = {contact for one in reactions for contact in routing.contacts_wanted(one.rule, one.notice, teams)}
+    languages = await addresses.reachable(connection, named)
+    words = {
+        template: await rulebook.latest(connection, template)
+        for template in dict.fromkeys(one.rule.template for one in reactions)
+    }
+    return [planned for one in reactions for planned in _told(one, teams, languages, words[one.rule.template])]
 
 
-async def _apply(transaction: Transaction, envelope: Envelope, rule: ActiveRule, notice: Notice) -> None:
-    connection = transaction.connection
-    teams = await directory.members(connection, routing.teams_wanted(rule, notice))
-    languages = await addresses.reachable(connection, routing.contacts_wanted(rule, notice, teams))
+def _told(
+    one: _Reaction, teams: Mapping[str, Sequence[str]], languages: Mapping[str, str], words: Mapping[str, Words]
+) -> Iterator[Planned]:
+    rule, notice = one.rule, one.notice
     resolution = routing.resolve(rule, notice, teams, frozenset(languages))
-    if not resolution.recipients and not resolution.missing:
-        return  # it is kept from whom the rule names
     if not resolution.recipients:
-        await _unroutable(transaction, envelope, rule, notice, "; ".join(resolution.missing))
+        if resolution.missing:  # else it is kept from whom the rule names
+            yield _unroutable(one, "; ".join(resolution.missing))
         return
-    words = await rulebook.latest(connection, rule.template)
     versions = {language: found.version for language, found in words.items()}
     for recipient in resolution.recipients:
         wording = routing.choose_wording(versions, rule.language or languages[recipient.contact])
         if wording is None:
-            await _unroutable(transaction, envelope, rule, notice, f"template {rule.template} has no wording")
+            yield _unroutable(one, f"template {rule.template} has no wording")
             return
         language, version = wording
         kept = rendering.needed(words[language].subject, words[language].body, notice.values)
@@ -77,31 +114,25 @@ async def _apply(transaction: Transaction, envelope: Envelope, rule: ActiveRule,
             version,
         )
         parts = (rule.key, notice.cause, recipient.contact, CHANNEL)
-        await transaction.execute(
-            delivery.DELIVERY,
-            str(ids.derived_id("delivery", *parts)),
-            command,
-            _metadata(envelope, notice, f"{NAME}\n{rule.key}\n{recipient.contact}\n{CHANNEL}"),
-        )
+        reaction = f"{NAME}\n{rule.key}\n{recipient.contact}\n{CHANNEL}"
+        yield str(ids.derived_id("delivery", *parts)), command, _metadata(one, reaction)
 
 
-async def _unroutable(
-    transaction: Transaction, envelope: Envelope, rule: ActiveRule, notice: Notice, reason: str
-) -> None:
-    await transaction.execute(
-        delivery.DELIVERY,
-        str(ids.derived_id("unroutable", rule.key, notice.cause)),
-        delivery.RecordUnroutable(notice, rule.key, reason[: facts.VALUE_LENGTH]),
-        _metadata(envelope, notice, f"{NAME}\n{rule.key}\nunroutable"),
+def _unroutable(one: _Reaction, reason: str) -> Planned:
+    return (
+        str(ids.derived_id("unroutable", one.rule.key, one.notice.cause)),
+        delivery.RecordUnroutable(one.notice, one.rule.key, reason[: facts.VALUE_LENGTH]),
+        _metadata(one, f"{NAME}\n{one.rule.key}\nunroutable"),
     )
 
 
-def _metadata(envelope: Envelope, notice: Notice, reaction: str) -> Metadata:
+def _metadata(one: _Reaction, reaction: str) -> Metadata:
+    envelope = one.envelope
     # The reaction names rule and contact instead of counting: a count would mean somebody else after a rule changed.
     return Metadata(
         command_id=ids.reactor_command_id(reaction, envelope.id, 0),
         actor=_ACTOR,
-        organisation=envelope.organisation or notice.subject.organisation,
+        organisation=envelope.organisation or one.notice.subject.organisation,
         correlation_id=envelope.correlationid,
         causation_id=str(envelope.id),
         traceparent=envelope.traceparent,

@@ -5,7 +5,7 @@ and begin anew. What is rebuilt while a mail is under way is sent again with the
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pydantic_core
 
@@ -18,28 +18,39 @@ from opsledger_events.contexts.notify import (
 )
 from opsledger_runtime.projections import Projection, Table
 
-_REQUESTED = """
-insert into delivery (id, about, about_number, organisation, cause, cause_type, rule, contact, team, channel, language,
-  template, wording_version, facts, requested_at, state)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 'planned')
+_COLUMNS = (
+    *("id", "about", "about_number", "organisation", "cause", "cause_type", "rule", "contact", "team", "channel"),
+    *("language", "template", "wording_version", "facts", "requested_at", "state"),
+)
+_REQUESTED = f"""
+insert into delivery ({", ".join(_COLUMNS)})
+select {", ".join(_COLUMNS)} from jsonb_populate_recordset(null::delivery, $1::text::jsonb)
 """
+_WAITING = "insert into delivery_work (id) select unnest($1::text[])"
 _DELIVERED = """
 update delivery set state = 'delivered', attempts = $2, message_id = $3, provider = $4, settled_at = $5 where id = $1
 """
 _FAILED = "update delivery set state = 'failed', attempts = $2, reason = $3, settled_at = $4 where id = $1"
-_UNROUTABLE = """
-insert into unroutable (id, about, about_number, organisation, cause, cause_type, rule, reason, noticed_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+_NOBODY = ("id", "about", "about_number", "organisation", "cause", "cause_type", "rule", "reason", "noticed_at")
+_UNROUTABLE = f"""
+insert into unroutable ({", ".join(_NOBODY)})
+select {", ".join(_NOBODY)} from jsonb_populate_recordset(null::unroutable, $1::text::jsonb)
 """
 
 
 async def apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
     """Requested: planned and waiting to be sent. Settled: no longer waiting."""
+    requested = [
+        _requested(envelope) for envelope in envelopes if envelope.type_name == NotificationRequested.type_name
+    ]
+    nobody = [_nobody(envelope) for envelope in envelopes if envelope.type_name == NotificationUnroutable.type_name]
+    if requested:  # whatever settles one of them comes after it
+        await connection.execute(_REQUESTED, pydantic_core.to_json(requested).decode())
+        await connection.execute(_WAITING, [row["id"] for row in requested])
+    if nobody:
+        await connection.execute(_UNROUTABLE, pydantic_core.to_json(nobody).decode())
     for envelope in envelopes:
         match decode(envelope):
-            case NotificationRequested() as event:
-                await _requested(connection, envelope, event)
-                await connection.execute("insert into delivery_work (id) values ($1)", envelope.subject)
             case NotificationDelivered() as event:
                 await connection.execute(
                     _DELIVERED, envelope.subject, event.attempts, event.message_id, event.provider, envelope.time
@@ -48,40 +59,24 @@ async def apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
             case NotificationFailed() as event:
                 await connection.execute(_FAILED, envelope.subject, event.attempts, event.reason, envelope.time)
                 await connection.execute("delete from delivery_work where id = $1", envelope.subject)
-            case NotificationUnroutable() as event:
-                await connection.execute(
-                    _UNROUTABLE,
-                    envelope.subject,
-                    event.about,
-                    event.about_number,
-                    envelope.organisation,
-                    event.cause,
-                    event.cause_type,
-                    event.rule,
-                    event.reason,
-                    envelope.time,
-                )
 
 
-async def _requested(connection: Any, envelope: Envelope, event: NotificationRequested) -> None:
-    await connection.execute(
-        _REQUESTED,
-        envelope.subject,
-        event.about,
-        event.about_number,
-        envelope.organisation,
-        event.cause,
-        event.cause_type,
-        event.rule,
-        event.contact,
-        event.team,
-        event.channel,
-        event.language,
-        event.template,
-        event.wording_version,
-        pydantic_core.to_json(event.values).decode(),
-        envelope.time,
-    )
+def _requested(envelope: Envelope) -> dict[str, Any]:
+    event = cast(NotificationRequested, decode(envelope))
+    row = event.model_dump()
+    return {
+        **row,
+        "id": envelope.subject,
+        "organisation": envelope.organisation,
+        "facts": row["values"],
+        "requested_at": envelope.time,
+        "state": "planned",
+    }
+
+
+def _nobody(envelope: Envelope) -> dict[str, Any]:
+    row = cast(NotificationUnroutable, decode(envelope)).model_dump()
+    return {**row, "id": envelope.subject, "organisation": envelope.organisation, "noticed_at": envelope.time}
 
 
 DELIVERIES = Projection(

@@ -4,7 +4,9 @@ Only incident events fill it, in their own order. SLA events carry their inciden
 the order between contexts.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from notify.domain.facts import Subject
@@ -17,48 +19,62 @@ from opsledger_events.contexts.incident import (
 )
 from opsledger_runtime.projections import Projection, Table
 
-_STUB = "insert into incident_subject (id, number, title) values ($1, '', '') on conflict (id) do nothing"
-_OPENED = """
-update incident_subject
-set number = $2, title = $3, priority = $4, organisation = $5, service = $6, team = $7, requester = $8
-where id = $1
+_SAVE = """
+insert into incident_subject select * from jsonb_populate_recordset(null::incident_subject, $1::text::jsonb)
+on conflict (id) do update set (number, title, priority, organisation, service, team, assignee, requester)
+  = (excluded.number, excluded.title, excluded.priority, excluded.organisation, excluded.service, excluded.team,
+     excluded.assignee, excluded.requester)
 """
 
 
 async def apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
     """Each incident as its events left it; one whose opening was never seen stays a stub."""
+    found = await load(connection, envelopes)
     for envelope in envelopes:
-        incident = envelope.subject
-        event = decode(envelope)
-        await connection.execute(_STUB, incident)
-        match event:
-            case IncidentOpened():
-                await connection.execute(
-                    _OPENED,
-                    incident,
-                    event.number,
-                    event.title,
-                    event.priority,
-                    event.organisation or envelope.organisation,
-                    event.service,
-                    event.team,
-                    event.requester,
-                )
-            case IncidentAssigned():
-                await connection.execute(
-                    "update incident_subject set team = $2, assignee = $3 where id = $1",
-                    incident,
-                    event.team,
-                    event.assignee,
-                )
-            case IncidentStarted(assignee=str()):
-                await connection.execute(
-                    "update incident_subject set assignee = $2 where id = $1", incident, event.assignee
-                )
-            case IncidentPrioritised():
-                await connection.execute(
-                    "update incident_subject set priority = $2 where id = $1", incident, event.priority
-                )
+        found[envelope.subject] = after(found.get(envelope.subject), envelope)
+    await save(connection, found)
+
+
+async def load(connection: Any, envelopes: Sequence[Envelope]) -> dict[str, Subject]:
+    """The incidents of these events as far as they are known; those that are opened here are not looked for."""
+    opened = {envelope.subject for envelope in envelopes if envelope.aggregateversion == 1}
+    wanted = {envelope.subject for envelope in envelopes} - opened
+    if not wanted:
+        return {}
+    rows = await connection.fetch("select * from incident_subject where id = any($1::text[])", list(wanted))
+    return {row["id"]: Subject(**dict(row)) for row in rows}
+
+
+def after(subject: Subject | None, envelope: Envelope) -> Subject:
+    """The incident after one more of its events."""
+    found = subject or Subject(envelope.subject, "", "")
+    match decode(envelope):
+        case IncidentOpened() as event:
+            return replace(
+                found,
+                number=event.number,
+                title=event.title,
+                priority=event.priority,
+                organisation=event.organisation or envelope.organisation,
+                service=event.service,
+                team=event.team,
+                requester=event.requester,
+            )
+        case IncidentAssigned() as event:
+            return replace(found, team=event.team, assignee=event.assignee)
+        case IncidentStarted(assignee=str(assignee)):
+            return replace(found, assignee=assignee)
+        case IncidentPrioritised() as event:
+            return replace(found, priority=event.priority)
+        case _:
+            return found
+
+
+async def save(connection: Any, subjects: Mapping[str, Subject]) -> None:
+    """Write these rows."""
+    if subjects:
+        rows = [asdict(subjects[incident]) for incident in sorted(subjects)]
+        await connection.execute(_SAVE, json.dumps(rows, ensure_ascii=False))
 
 
 INCIDENT_SUBJECT = Projection(
@@ -75,11 +91,3 @@ INCIDENT_SUBJECT = Projection(
     tables=(Table("incident_subject", ("id",)),),
     apply=apply,
 )
-
-
-async def find(connection: Any, incident: str) -> Subject:
-    """The incident; one that was never seen is known by its id alone."""
-    row = await connection.fetchrow("select * from incident_subject where id = $1", incident)
-    if row is None:
-        return Subject(incident, "", "")
-    return Subject(**dict(row))
