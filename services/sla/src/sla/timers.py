@@ -19,7 +19,9 @@ from sla.projections.clock import READS
 
 QUEUE: Final = "clock"
 _ROWS: Final = """
-select id, next_breach_at, next_warnings, memory->'warning_percent' as percents from clock where id = any($1::text[])
+select found.* from unnest($1::text[]) as wanted (id) cross join lateral (
+  select id, next_breach_at, next_warnings, memory->'warning_percent' as percents
+    from clock where id = wanted.id offset 0) as found
 """
 
 

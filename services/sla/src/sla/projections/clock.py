@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, cast, get_args
 from uuid import UUID
 
@@ -55,14 +56,20 @@ _COLUMNS = (
     *("due_at", "next_breach_at", "next_warnings", "warned", "breached_at", "provisional", "met", "memory"),
     *("import_id", "imported_at", "correlation", "last_event", "version"),
 )
-_STANDING = (
-    "select id, memory::text as memory, started_at, correlation, provisional, import_id, imported_at"
-    " from clock where id = any($1::text[])"
-)
+"""In the table's own order: rows travel as its row type, named with its schema since a rebuild fills a copy."""
+# One look into the index for each key (`offset 0`), whatever the planner believed of the table when it was empty.
+_STANDING = """
+select found.* from unnest($1::text[]) as wanted (id) cross join lateral (
+  select id, memory::text as memory, started_at, correlation, provisional, import_id, imported_at
+    from clock where id = wanted.id offset 0) as found
+"""
+_TRAILS = """
+select found.* from unnest($1::text[]) as wanted (id) cross join lateral (
+  select id, correlation, last_event, import_id, imported_at from clock where id = wanted.id offset 0) as found
+"""
 _UPSERT = f"""
-insert into clock ({", ".join(_COLUMNS)})
-select {", ".join(_COLUMNS)} from jsonb_populate_recordset(null::clock, $1::text::jsonb)
-on conflict (id) do update set {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")}
+insert into clock select * from unnest($1::sla.clock[])
+on conflict (id) do update set ({", ".join(_COLUMNS)}) = ({", ".join(f"excluded.{name}" for name in _COLUMNS)})
 """
 
 
@@ -78,9 +85,7 @@ class Trail:
 
 async def trails_of(connection: Any, clocks: Sequence[str]) -> dict[str, Trail]:
     """The trails of those clocks that there are."""
-    rows = await connection.fetch(
-        "select id, correlation, last_event, import_id, imported_at from clock where id = any($1::text[])", clocks
-    )
+    rows = await connection.fetch(_TRAILS, clocks)
     return {row["id"]: Trail(*list(row)[1:]) for row in rows}
 
 
@@ -97,8 +102,10 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
         event = cast(ClockEvent, decode(envelope))
         states[envelope.subject] = evolve(states.get(envelope.subject, initial_state), event)
         rows[envelope.subject] = _row(envelope, event, states[envelope.subject], rows.get(envelope.subject))
-    written = [{**row, "memory": MEMORY.dump_python(states[clock], mode="json")} for clock, row in sorted(rows.items())]
-    await connection.execute(_UPSERT, to_json(written).decode())
+    for clock, row in rows.items():
+        row["memory"] = MEMORY.dump_json(states[clock]).decode()
+    values = itemgetter(*_COLUMNS)
+    await connection.execute(_UPSERT, [values(rows[clock]) for clock in sorted(states)])
 
 
 def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[str, Any] | None) -> dict[str, Any]:
@@ -129,7 +136,7 @@ def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[
         "elapsed_seconds": standing.elapsed_seconds,
         "due_at": standing.due_at,
         "next_breach_at": standing.breach_at,
-        "next_warnings": standing.warnings,
+        "next_warnings": to_json(standing.warnings).decode(),
         "warned": sorted(one.percent for one in announced if one.percent is not None),
         "breached_at": breached_at,
         "provisional": provisional and breached_at is not None,

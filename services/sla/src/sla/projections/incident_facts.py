@@ -104,8 +104,9 @@ async def facts_of(connection: Any, incidents: Iterable[str]) -> dict[str, list[
     if not found:
         return found
     rows = await connection.fetch(
-        "select incident, version, at, event, kind, data from incident_fact where incident = any($1::text[])"
-        " order by at, version",
+        "select found.* from unnest($1::text[]) as wanted (incident) cross join lateral"
+        " (select incident, version, at, event, kind, data from incident_fact where incident = wanted.incident"
+        " offset 0) as found order by at, version",
         list(found),
     )
     for row in rows:
