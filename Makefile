@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MEMBERS := libs/events libs/runtime services/incident services/sla services/notify services/reporting opsledger
-SOURCES := libs/events/src libs/runtime/src services/incident/src services/sla/src services/notify/src services/reporting/src opsledger/src
+SOURCES := libs/events/src libs/runtime/src services/incident/src services/sla/src services/notify/src services/reporting/src opsledger/src bench
 # Parallel workers start servers of their own; one server named from outside cannot be shared.
 WORKERS ?= $(if $(OPSLEDGER_TEST_POSTGRES_URL)$(OPSLEDGER_TEST_NATS_URL),0,2)
 SECONDS ?= 60
@@ -41,6 +41,10 @@ catalogue: .venv/.installed ## Write schemas, examples, AsyncAPI and the readabl
 .PHONY: chaos
 chaos: .venv/.installed ## Kill everything under load and check that nothing was lost (SECONDS=60 SEED=1)
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
+
+.PHONY: bench
+bench: .venv/.installed ## Measure every case beside its limit (CASE="relay queries" SIZE="relay_backlog=50000" QUICK=1)
+	@$(BIN)/python -m bench $(CASE) $(addprefix --size ,$(SIZE)) $(if $(QUICK),--quick)
 
 .venv/.installed: requirements.lock pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Opsledger needs Python 3.11 or newer; this is $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11 and run make again."; exit 1; }

@@ -1,6 +1,5 @@
 """`opsledger`: the commands. A failure that a person can mend is one sentence on standard error and exit code 1."""
 
-import asyncio
 import os
 import shutil
 import sys
@@ -13,6 +12,7 @@ import asyncpg
 import typer
 from nats.errors import Error as NatsError
 
+from opsledger.looping import run_loop
 from opsledger.services import CONTEXTS
 from opsledger.stopping import until_told
 from opsledger.telling import Teller
@@ -40,7 +40,7 @@ def _fail(sentence: str) -> typer.Exit:
 def _until_told(work: Callable[[Teller], Awaitable[None]]) -> None:
     with Teller() as tell:
         try:
-            asyncio.run(until_told(lambda: work(tell), lambda: tell.settle("Stopping: finishing what is under way …")))
+            run_loop(until_told(lambda: work(tell), lambda: tell.settle("Stopping: finishing what is under way …")))
         except (CannotStart, SettingsError, MigrationError) as error:
             tell.settle("")
             raise _fail(str(error)) from None
@@ -90,10 +90,39 @@ def provision(
     from opsledger.run import provision as provision_bus
 
     try:
-        asyncio.run(provision_bus(nats_url, nats_user, nats_password, replicas))
+        run_loop(provision_bus(nats_url, nats_user, nats_password, replicas))
     except (NatsError, OSError) as error:
         raise _fail(f"The bus at {nats_url} cannot be reached or refuses: {error or type(error).__name__}.") from None
     typer.echo("The bus has its stream and consumers.")
+
+
+@app.command()
+def generate(
+    incidents: Annotated[int, typer.Option(help="How many histories there shall be.")],
+    days: Annotated[int, typer.Option(help="Over how many days until now they are spread.")] = 365,
+    seed: Annotated[int, typer.Option(help="The same seed tells the same histories, and never twice.")] = 1,
+    profile: Annotated[str, typer.Option(help="full: whole lives. brief: opened and resolved.")] = "full",
+    open_percent: Annotated[float, typer.Option("--open", help="How many per cent, the newest, stay open.")] = 2.0,
+    workers: Annotated[int, typer.Option(help="How many processes write.")] = 2,
+    data_dir: DataDir = Path("data"),
+) -> None:
+    """Write invented incident histories into the Opsledger that runs in the data folder, or OPSLEDGER_DATABASE_URL."""
+    from opsledger.generate import Wanted
+    from opsledger.generate import generate as write_histories
+
+    wanted = Wanted(incidents, days, seed, profile, open_percent, workers)
+    asked_to_stop: list[bool] = []
+    with Teller() as tell:
+        try:
+            run_loop(
+                until_told(
+                    lambda: write_histories(wanted, data_dir, os.environ, tell), lambda: asked_to_stop.append(True)
+                )
+            )
+        except (CannotStart, SettingsError) as error:
+            raise _fail(str(error)) from None
+    if asked_to_stop:
+        raise typer.Exit(130)
 
 
 @app.command()

@@ -74,6 +74,28 @@ class DataFolder:
             os.close(self._lock)
             self._lock = None
 
+    def in_use(self) -> bool:
+        """Whether a run has the folder now.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def remembered(self, name: str) -> int | None:
+        """The port that `name` had last, whoever sits on it."""
+        return self._ports().get(name)
+
     def port(self, name: str) -> int:
         """The port that `name` had last time, or a free one if it had none or somebody else sits on it now."""
         ports = self._ports()

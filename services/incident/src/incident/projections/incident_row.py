@@ -5,7 +5,7 @@ The same fold serves the read model, `?as_of=` and `?known_at=`, so they cannot 
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,24 +41,20 @@ def after(row: IncidentRow, envelope: Envelope) -> IncidentRow:
     """The row after one more event."""
     event = decode(envelope)
     at = envelope.time
-    row = replace(
-        row,
-        version=envelope.aggregateversion,
-        incident=DECIDER.evolve(row.incident, event),
-        opened_at=row.opened_at or at,
-        changed_at=at,
-    )
+    started, resolved, closed = row.started_at, row.resolved_at, row.closed_at
     match event:
         case IncidentStarted():
-            return replace(row, started_at=row.started_at or at)
+            started = started or at
         case IncidentResolved():
-            return replace(row, resolved_at=at)
+            resolved = at
         case IncidentReopened():
-            return replace(row, resolved_at=None)
+            resolved = None
         case IncidentClosed():
-            return replace(row, closed_at=at)
-        case _:
-            return row
+            closed = at
+    incident = DECIDER.evolve(row.incident, event)
+    return IncidentRow(
+        row.id, envelope.aggregateversion, incident, row.opened_at or at, started, resolved, closed, changed_at=at
+    )
 
 
 def fold(row: IncidentRow, envelopes: Iterable[Envelope]) -> IncidentRow:
@@ -87,7 +83,7 @@ def shown(row: IncidentRow, *, internal: bool = True) -> dict[str, Any]:
     return {
         "id": row.id,
         "version": row.version,
-        **asdict(row.incident),
+        **{name: getattr(row.incident, name) for name in _FACTS},
         **blanked,
         **{name: None if at is None else format_instant(at) for name, at in instants.items()},
     }
