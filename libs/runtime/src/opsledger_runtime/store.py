@@ -43,9 +43,16 @@ sent as (
   insert into es.outbox (event)
   select id from unnest($1::uuid[]) with ordinality as new (id, ordinal) where not exists (select from taken)
   order by ordinal
-)
+){kept}
 select id, aggregate from taken limit 1
 """
+_KEPT: Final = """,
+kept as (
+  insert into es.command (id, fingerprint, status, headers, answer, recorded_at)
+  select $11, $12, $13, $14, $15, $16 where not exists (select from taken)
+)"""
+_APPEND_ALONE: Final = _APPEND.format(kept="")
+_APPEND_AND_KEEP: Final = _APPEND.format(kept=_KEPT)
 # Rows go in by aggregate and version, so that writers who touch the same aggregates queue instead of blocking
 # each other for good; the outbox keeps the order in which they were appended.
 
@@ -107,6 +114,7 @@ class Transaction:
         self._known: dict[str, Loaded[Any]] = {}
         self._ordinals: Counter[UUID] = Counter()
         self._waiting: list[tuple[Envelope, UUID, ledger.Sealed]] = []
+        self._kept: tuple[Any, ...] = ()
 
     async def load(self, decider: Decider[C, S], aggregate: str) -> Loaded[S]:
         """The aggregate's events folded, those included that this transaction has appended."""
@@ -202,6 +210,17 @@ class Transaction:
         self.appended.extend(envelopes)
         return envelopes
 
+    def keep(
+        self, command_id: UUID, fingerprint: bytes, status: int, headers: str, answer: bytes, recorded_at: datetime
+    ) -> None:
+        """Store the answer of the command with its events; for a transaction that has appended some."""
+        self._kept = (command_id, fingerprint, status, headers, answer, recorded_at)
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are events that `flush` has not written yet."""
+        return bool(self._waiting)
+
     async def flush(self) -> None:
         """Write what was appended: one statement for the events, then each inline projection once.
 
@@ -215,7 +234,7 @@ class Transaction:
         envelopes = [envelope for envelope, _, _ in waiting]
         try:
             taken = await self.connection.fetchrow(
-                _APPEND,
+                _APPEND_AND_KEEP if self._kept else _APPEND_ALONE,
                 [envelope.id for envelope in envelopes],
                 [envelope.subject for envelope in envelopes],
                 [envelope.aggregateversion for envelope in envelopes],
@@ -226,6 +245,7 @@ class Transaction:
                 [sealed.body for _, _, sealed in waiting],
                 [sealed.salt for _, _, sealed in waiting],
                 [sealed.digest for _, _, sealed in waiting],
+                *self._kept,
             )
         except asyncpg.UniqueViolationError as error:
             # Either a version that somebody took meanwhile or a command whose effect somebody recorded meanwhile:
@@ -239,7 +259,7 @@ class Transaction:
             wanted = [envelope for envelope in envelopes if envelope.type_name in projection.reads]
             if wanted:
                 await projection.apply(self.connection, wanted)
-        self._waiting = []
+        self._waiting, self._kept = [], ()
 
     def _envelope(
         self,

@@ -89,24 +89,27 @@ class Kept:
         return None if row is None else _read(row, exchange)
 
     async def keep(self, transaction: Transaction, command_id: UUID, exchange: Exchange, answer: KeptAnswer) -> None:
-        """Store the answer with the command.
+        """Store the answer with the command, in the statement that writes its events where it has any.
 
         Raises:
-            VersionConflict: a twin's answer is there; running the command again finds it.
+            VersionConflict: a twin's answer is there; running the command again finds it. Or `flush` says so.
         """
         headers = answer.headers if answer.event is None else {**answer.headers, _EVENT: str(answer.event)}
-        try:
-            await transaction.connection.execute(
-                _KEEP,
-                command_id,
-                fingerprint(exchange),
-                answer.status,
-                json.dumps(headers),
-                answer.body,
-                machine_time(),
-            )
-        except asyncpg.UniqueViolationError as error:
-            raise VersionConflict from error
+        row = (
+            command_id,
+            fingerprint(exchange),
+            answer.status,
+            json.dumps(headers),
+            answer.body,
+            machine_time(),
+        )
+        if transaction.pending:
+            transaction.keep(*row)
+        else:
+            try:
+                await transaction.connection.execute(_KEEP, *row)
+            except asyncpg.UniqueViolationError as error:
+                raise VersionConflict from error
         self._sweep_sometimes()
 
     def _sweep_sometimes(self) -> None:
