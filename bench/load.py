@@ -31,7 +31,8 @@ class BadAnswer(RuntimeError):
 class Request:
     """What is sent, again and again. Bodies are taken in turn; each request gets a key `<key>-<number>`.
 
-    `key` None: no Idempotency-Key. `token` None: no Authorization.
+    `key` None: no Idempotency-Key. `token` None: no Authorization. `count`: a closed load ends after so many requests,
+    should there be time for them.
     """
 
     method: Literal["GET", "POST", "PUT"]
@@ -41,6 +42,7 @@ class Request:
     key: str | None = None
     headers: Mapping[str, str] | None = None
     first: int = 1
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +209,12 @@ class _Connection(asyncio.Protocol):
 class _Run:
     """One load from its first request to its last answer."""
 
-    def __init__(self, pieces: "Sequence[tuple[bytes, ...]]", first: int, seconds: float, rate: float) -> None:
+    def __init__(
+        self, pieces: "Sequence[tuple[bytes, ...]]", first: int, seconds: float, rate: float, count: int | None = None
+    ) -> None:
         self._pieces = pieces
         self._first = self._number = first
+        self._count = count
         self._seconds = seconds
         self._rate = rate
         self._begun = 0.0
@@ -232,7 +237,7 @@ class _Run:
             self._free.extend(connections)
             await self._pace()
         else:
-            for connection in connections:
+            for connection in connections[: self._count]:
                 self._send(connection, time.monotonic())
         async with asyncio.timeout(self._seconds + _ANSWER_SECONDS):
             await self._over
@@ -278,7 +283,7 @@ class _Run:
             else:
                 self._free.append(connection)
                 self._finish()
-        elif now - self._begun < self._seconds:
+        elif now - self._begun < self._seconds and self._number - self._first != self._count:
             self._send(connection, now)
         else:
             self._sending = False
@@ -309,7 +314,7 @@ async def generate(url: str, request: dict[str, Any], connections: int, seconds:
     place = urlsplit(url)
     host, port = place.hostname or "127.0.0.1", place.port or 80
     pieces = prebuilt(Request(**request), f"{host}:{port}")
-    run = _Run(pieces, request["first"], seconds, rate)
+    run = _Run(pieces, request["first"], seconds, rate, request["count"])
     loop = asyncio.get_running_loop()
     made: list[_Connection] = []
     async with asyncio.timeout(_CONNECT_SECONDS):

@@ -123,7 +123,7 @@ class Platform:
         """The last warnings and errors in the logs of the running services."""
         found = []
         for one in self._running.values():
-            told = [line for line in _lines(one.log) if '"level": "warning"' in line or '"level": "error"' in line]
+            told = [line for line in _lines(one.log) if '"level":"warning"' in line or '"level":"error"' in line]
             found += [f"{one.context}: {line[:2000]}" for line in told[-lines:]]
         return found
 

@@ -38,8 +38,8 @@ class Sizes:
     alerts_seconds: float = 5.0
 
     query_incidents: int = 1_000_000
-    query_clients: int = 4
-    query_seconds: float = 3.0
+    query_requests: int = 300
+    query_indicators: int = 6
 
     size_rounds: int = 3
 
@@ -60,7 +60,8 @@ QUICK: Final[Mapping[str, Any]] = {
     "alerts_distinct": 1_000,
     "alerts_seconds": 2.0,
     "query_incidents": 5_000,
-    "query_seconds": 1.0,
+    "query_requests": 100,
+    "query_indicators": 2,
     "size_rounds": 1,
 }
 """For developing a case: everything together in about a minute and a half; the figures mean little."""

@@ -1,0 +1,61 @@
+"""A mart with a year of incidents and two clocks for each, made by the database itself: what figures are read from."""
+
+from datetime import datetime
+from typing import Any, Final
+
+_TEAMS: Final = """
+insert into reporting.team_key (team) select 'team-' || n from generate_series(1, 40) n;
+insert into mart.dim_team (team, team_key, name) select team, team_key, team from reporting.team_key
+on conflict do nothing
+"""
+_INCIDENTS: Final = """
+insert into mart.fact_incident (
+  incident_id, number, title, organisation, service, category, configuration_item, channel, impact, urgency,
+  priority_key, team, team_key, state, responsibility, opened_at, opened_date_key, acknowledged_at, resolved_at,
+  resolved_date_key, closed_date_key, held_seconds, reopen_count, reassignment_count, seconds_to_acknowledge,
+  seconds_to_resolve, last_event_at)
+select
+  md5(n::text)::uuid::text, 'INC' || lpad(n::text, 7, '0'), 'title of ' || n, 'organisation-' || 1 + h % 8,
+  'service-' || h % 20, 'network', 'item-' || h % 3000, 'phone', 2, 2, 1 + h % 5, team, team_key,
+  case when n <= $1 - $2 then 'resolved' else 'assigned' end, 'provider', opened,
+  to_char(opened, 'YYYYMMDD')::integer, opened + first, case when n <= $1 - $2 then opened + first + work end,
+  case when n <= $1 - $2 then to_char(opened + first + work, 'YYYYMMDD')::integer else -1 end, -1, 0, 0, 0,
+  extract(epoch from first), case when n <= $1 - $2 then extract(epoch from first + work) end, opened + first
+from (
+  select n, h, $3::timestamptz - interval '365 days' * (1 - n::float8 / ($1 + 1)) as opened,
+    make_interval(secs => h % 3600) as first, make_interval(secs => 600 + h * 7 % 172800) as work, 1 + h % 40 as team_no
+  from (select n, n::bigint * 7919 % 104729 as h from generate_series(1, $1::integer) n) numbered
+) made join (select team, team_key, row_number() over (order by team_key) as team_no from reporting.team_key) teams
+  using (team_no)
+order by opened
+"""
+_CLOCKS: Final = """
+insert into mart.fact_sla_clock (
+  clock_id, incident_id, incident_number, metric, agreement_id, agreement_revision, organisation, service,
+  priority_key, team, team_key, state, target_seconds, elapsed_seconds, overrun_seconds, started_at, started_date_key,
+  due_at, breached_at, provisional, withdrawn, stopped_at, met, decided_at, decided_date_key, paused)
+select
+  md5(incident_id || metric)::uuid::text, incident_id, number, metric, 'agreement-1', 1, organisation, service,
+  priority_key, team, team_key, case when not stopped then 'running' when met then 'met' else 'missed' end, target,
+  elapsed, case when not met then elapsed - target end, opened_at, opened_date_key, due,
+  case when not met then due end, false, false, case when stopped then opened_at + make_interval(secs => elapsed) end,
+  case when stopped then met end,
+  case when met then case when stopped then opened_at + make_interval(secs => elapsed) end else due end, -1, false
+from (
+  select *, opened_at + make_interval(secs => target) as due, elapsed <= target as met
+  from (
+    select f.*, metric, target,
+      coalesce(case metric when 'response' then seconds_to_acknowledge else seconds_to_resolve end, 0) as elapsed,
+      metric = 'response' or resolved_at is not null as stopped
+    from mart.fact_incident f cross join (values ('response', 1800), ('resolution', 86400)) as m (metric, target)
+  ) timed
+) judged
+order by opened_at
+"""
+
+
+async def fill(connection: Any, incidents: int, stay_open: int, until: datetime) -> None:
+    """Fill an empty mart with a year until `until`; the last `stay_open` incidents are not resolved."""
+    await connection.execute(_TEAMS)
+    await connection.execute(_INCIDENTS, incidents, min(stay_open, incidents), until, timeout=300)
+    await connection.execute(_CLOCKS, timeout=300)
