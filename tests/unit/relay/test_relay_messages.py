@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from opsledger_events import Envelope
 from opsledger_events.envelope import parse_instant
 from opsledger_events.subjects import event_subject
-from opsledger_runtime import ledger, publishing
+from opsledger_runtime import ledger, messages, publishing
 from opsledger_runtime.numbering import Numbered
 
 ENVELOPE = Envelope(
@@ -34,7 +34,7 @@ def numbered(no: int, body: bytes) -> Numbered:
 def test_a_message_carries_the_stored_bytes_and_the_envelopes_headers() -> None:
     sealed = ledger.seal(ENVELOPE, b"s" * 16)
     hash_ = ledger.chain(ledger.GENESIS, 42, sealed.digest)
-    subject, data, headers = publishing._message(
+    subject, headers, data = messages.message(
         Numbered(42, ENVELOPE.id, sealed.body, sealed.salt, ledger.GENESIS, hash_)
     )
     assert subject == event_subject(ENVELOPE.type, "owner-1")

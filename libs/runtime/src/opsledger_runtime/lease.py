@@ -56,7 +56,20 @@ _RELEASE: Final = """
 update es.lease set expires_at = clock_timestamp() - interval '1 second'
 where name = $1 and holder = $2 and epoch = $3
 """
-_GUARD: Final = "select 1 from es.lease where name = $1 and holder = $2 and epoch = $3 for key share"
+
+
+def held_sql(first: int) -> str:
+    """A query that gives a row while a lease is held, and keeps it from changing hands until the transaction ends.
+
+    For guards inside other statements: its parameters, from number `first` on, are the values of `Lease.claim`.
+    Renewals pass, since they leave the key alone.
+    """
+    name, holder, epoch, ignored = (f"${first + offset}" for offset in range(4))
+    row = f"select from es.lease where name = {name} and holder = {holder} and epoch = {epoch} for key share"
+    return f"select where {ignored}::boolean or exists ({row})"
+
+
+_GUARD: Final = f"select exists ({held_sql(1)})"
 
 
 class LeaseLost(Exception):
@@ -101,9 +114,25 @@ class Lease:
         Raises:
             LeaseLost: it has changed hands already.
         """
-        if self._ignored:
-            return
-        if not self.held or await connection.fetchval(_GUARD, self.name, self.holder, self.epoch) is None:
+        self.confirm(await connection.fetchval(_GUARD, *self.claim()))
+
+    def claim(self) -> tuple[str, UUID, int, bool]:
+        """What `held_sql` is asked with.
+
+        Raises:
+            LeaseLost: by this process's own count it may have changed hands already.
+        """
+        if not self.held:
+            self.confirm(False)
+        return self.name, self.holder, self.epoch, self._ignored
+
+    def confirm(self, held: bool) -> None:
+        """Take notice of what `held_sql` found.
+
+        Raises:
+            LeaseLost: it has changed hands.
+        """
+        if not held:
             self._deadline = float("-inf")
             raise LeaseLost(self.name)
 

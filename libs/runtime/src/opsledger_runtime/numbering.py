@@ -14,7 +14,7 @@ import asyncpg
 
 from opsledger_runtime import ledger
 from opsledger_runtime.clock import machine_time
-from opsledger_runtime.lease import Lease
+from opsledger_runtime.lease import Lease, held_sql
 
 LIMIT: Final = 1000
 """How many events one transaction numbers."""
@@ -25,21 +25,28 @@ LIMIT_BYTES: Final = 8 * 1024 * 1024
 COUNTED: Final = 200_000
 """Beyond this an outbox is simply long; counting on would slow the database that is behind already."""
 
-# The sums know each body's length without reading it.
-_OUTBOX: Final = """
-select position, event, body, salt, digest
-from (select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
-      from (select o.position, o.event, e.body, e.salt, e.digest
-            from es.outbox o join es.event e on e.id = o.event order by o.position limit $1) as first) as summed
-where before < $2 order by position
+# The sums know each body's length without reading it. One row comes in any case, for the end of the chain.
+_WAITING: Final = """
+select l.no, l.hash, s.position, s.event, s.body, s.salt, s.digest
+from (select 1) as always
+left join (select no, hash from es.publication order by no desc limit 1) as l on true
+left join (
+  select * from (
+    select *, sum(octet_length(body)) over (order by position) - octet_length(body) as before
+    from (select o.position, o.event, e.body, e.salt, e.digest
+          from es.outbox o join es.event e on e.id = o.event order by o.position limit $1) as first
+  ) as summed where before < $2
+) as s on true
+order by s.position
 """
-_LAST: Final = "select no, hash from es.publication order by no desc limit 1"
-_NUMBER: Final = """
-with numbered as (
+_NUMBER: Final = f"""
+with held as materialized ({held_sql(1)}),
+numbered as (
   insert into es.publication (no, event, prevhash, hash)
-  select * from unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::bytea[])
-)
-delete from es.outbox where position = any($5::bigint[])
+  select * from unnest($5::bigint[], $6::uuid[], $7::bytea[], $8::bytea[]) where exists (select from held)
+),
+gone as (delete from es.outbox where position = any($9::bigint[]) and exists (select from held))
+select exists (select from held)
 """
 _BEYOND: Final = """
 select no, event, body, salt, prevhash, hash
@@ -75,8 +82,7 @@ class Behind(Exception):
     """The store ends before what is known to be on the stream: this database has lost events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered:
+class Numbered(NamedTuple):
     """An event with its publication number: all that publishing needs, so that nothing is read again."""
 
     no: int
@@ -110,7 +116,10 @@ class Backlog(NamedTuple):
 
 
 async def number(connection: Any, lease: Lease, least: int = 0) -> Pass:
-    """Number the visible outbox rows in one transaction, in order of position.
+    """Number the visible outbox rows, in order of position; call outside a transaction.
+
+    One statement reads, another writes and commits, holding the lease meanwhile. What another process numbered between
+    the two has taken the numbers that this one would give, and the statement fails as a whole.
 
     An aggregate's later event always has the later position: its writer had seen the earlier one committed. `least`
     is a number known to have been given.
@@ -118,30 +127,23 @@ async def number(connection: Any, lease: Lease, least: int = 0) -> Pass:
     Raises:
         LeaseLost: somebody else numbers.
         Behind: the store does not have publication `least`.
+        asyncpg.UniqueViolationError: somebody else numbered the same events.
     """
-    async with connection.transaction():
-        await lease.guard(connection)
-        rows = await connection.fetch(_OUTBOX, LIMIT, LIMIT_BYTES)
-        newest = await connection.fetchrow(_LAST)
-        no, previous = (newest["no"], newest["hash"]) if newest else (0, ledger.GENESIS)
-        if no < least:
-            raise Behind(f"the store ends at {no}, the stream has {least}")
-        if not rows:
-            return Pass((), no, False)
-        numbered: list[Numbered] = []
-        for row in rows:
-            no += 1
-            hash_ = ledger.chain(previous, no, row["digest"])
-            numbered.append(Numbered(no, row["event"], row["body"], row["salt"], previous, hash_))
-            previous = hash_
-        await connection.execute(
-            _NUMBER,
-            [one.no for one in numbered],
-            [one.event for one in numbered],
-            [one.prevhash for one in numbered],
-            [one.hash for one in numbered],
-            [row["position"] for row in rows],
-        )
+    rows = await connection.fetch(_WAITING, LIMIT, LIMIT_BYTES)
+    no, previous = (rows[0]["no"], rows[0]["hash"]) if rows[0]["no"] is not None else (0, ledger.GENESIS)
+    if no < least:
+        raise Behind(f"the store ends at {no}, the stream has {least}")
+    if rows[0]["position"] is None:
+        return Pass((), no, False)
+    numbered: list[Numbered] = []
+    for _, _, _, event, body, salt, digest in rows:
+        no += 1
+        hash_ = ledger.chain(previous, no, digest)
+        numbered.append(Numbered(no, event, body, salt, previous, hash_))
+        previous = hash_
+    nos, events, _, _, before, after = zip(*numbered, strict=True)
+    positions = [row["position"] for row in rows]
+    lease.confirm(await connection.fetchval(_NUMBER, *lease.claim(), nos, events, before, after, positions))
     more = len(rows) == LIMIT or sum(len(one.body) for one in numbered) >= LIMIT_BYTES
     return Pass(numbered, no, more)
 

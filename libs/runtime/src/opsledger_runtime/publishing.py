@@ -1,13 +1,12 @@
 """Putting numbered events on the stream, and reading back where the stream is (D2).
 
-Owns what a message looks like and how the broker is asked to keep the order. Refuses to have more than one
-publication on its way: an answer is waited for before the next one is sent.
+Owns how the broker is asked to keep the order. Refuses to have more than one publication on its way: an answer is
+waited for before the next one is sent.
 """
 
 import asyncio
 import json
-from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 import nats.errors
@@ -15,33 +14,28 @@ import nats.js.errors
 import pydantic_core
 from nats.aio.client import Client
 
-from opsledger_events.envelope import CONTENT_TYPE
-from opsledger_events.subjects import STREAM, context_subjects, event_subject
+from opsledger_events.subjects import STREAM, context_subjects
 from opsledger_runtime import ids, ledger
 from opsledger_runtime.clock import monotonic
+from opsledger_runtime.messages import HASH_HEADER, Message, message
 from opsledger_runtime.numbering import Numbered
 from opsledger_runtime.planted import planted
+from opsledger_runtime.wire import BrokerAway, Wire
 
 T = TypeVar("T")
 
-HASH_HEADER: Final = "Opsledger-Hash"
-SALT_HEADER: Final = "Opsledger-Salt"
 BATCH_EVENTS: Final = 500
 """The broker takes 1000 messages in one atomic batch (ADR-50)."""
 BATCH_BYTES: Final = 4 * 1024 * 1024
+_LEAST_BATCH: Final = 6
+"""Fewer go one after another: opening files for a batch costs the broker as much as seven single messages."""
 
-_KEPT_EVENTS: Final = 4 * BATCH_EVENTS
-_KEPT_BYTES: Final = 4 * BATCH_BYTES
 _ANSWER_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.2
 _REST_SECONDS: Final = 0.1
 _NO_MESSAGE: Final = 10037
 _WRONG_SEQUENCE: Final = 10071
 _DUPLICATE_IN_BATCH: Final = 10201
-
-
-class BrokerAway(Exception):
-    """The broker, its JetStream or the stream cannot be reached; try again later."""
 
 
 class NotOurs(Exception):
@@ -64,39 +58,6 @@ class Position(NamedTuple):
     hash: bytes
 
 
-class Kept:
-    """Numbered events that are not published yet, an unbroken row of them, so that they need not be read again.
-
-    Holds at most 2000 events or 16 MiB; beyond that publishing is behind, and reads the store in order.
-    """
-
-    def __init__(self) -> None:
-        self._events: deque[Numbered] = deque()
-        self._bytes = 0
-
-    def add(self, events: Sequence[Numbered]) -> None:
-        """Remember what was just numbered; what does not follow it is forgotten."""
-        if events and self._events and events[0].prevhash != self._events[-1].hash:
-            self.forget()
-        self._events.extend(events)
-        self._bytes += sum(len(event.body) for event in events)
-        if len(self._events) > _KEPT_EVENTS or self._bytes > _KEPT_BYTES:
-            self.forget()
-
-    def after(self, no: int) -> Sequence[Numbered]:
-        """The events right after `no`, at most a batch; none where the next one is not here."""
-        while self._events and self._events[0].no <= no:
-            self._bytes -= len(self._events.popleft().body)
-        if not self._events or self._events[0].no != no + 1:
-            return ()
-        return [self._events[index] for index in range(min(len(self._events), BATCH_EVENTS))]
-
-    def forget(self) -> None:
-        """After any doubt about what the store holds."""
-        self._events.clear()
-        self._bytes = 0
-
-
 class Publisher:
     """Publishes one context's events, each publication expecting the context's last sequence on the stream."""
 
@@ -104,6 +65,7 @@ class Publisher:
         self._nats = nats
         self._filter = context_subjects(context)
         self._jetstream = nats.jetstream(timeout=_ANSWER_SECONDS)
+        self._wire = Wire(nats)
         self._pipelined = planted("pipelined-relay")
 
     async def position(self) -> Position:
@@ -114,44 +76,49 @@ class Publisher:
             NotOurs: the message there cannot be one of a relay.
         """
         try:
-            message = await self._answer(self._jetstream.get_last_msg(STREAM, self._filter))
+            found = await self._answer(self._jetstream.get_last_msg(STREAM, self._filter))
         except nats.js.errors.NotFoundError as error:
             if error.err_code == _NO_MESSAGE:
                 return Position(0, 0, b"")
             raise BrokerAway(f"there is no stream {STREAM}: provision it") from error
         try:
-            no = int(pydantic_core.from_json(message.data or b"")["sequence"])
-            return Position(no, message.seq or 0, bytes.fromhex((message.headers or {})[HASH_HEADER]))
+            no = int(pydantic_core.from_json(found.data or b"")["sequence"])
+            return Position(no, found.seq or 0, bytes.fromhex((found.headers or {})[HASH_HEADER]))
         except (ValueError, KeyError, TypeError) as error:
-            raise NotOurs(f"message {message.seq} of {STREAM} ({message.subject})") from error
+            raise NotOurs(f"message {found.seq} of {STREAM} ({found.subject})") from error
 
     async def publish(self, position: Position, events: Sequence[Numbered]) -> Position:
-        """Publish the first of `events`, which follow `position`: one singly, more as one atomic batch.
+        """Publish the first of `events`, which follow `position`: as one atomic batch, or a few one after another.
 
         As many as a batch takes; returns the position of the last.
 
         Raises:
             BrokerAway: no answer; whether the stream has them is unknown.
-            Refused: the stream has none of them from this call; its position is another, or they do not follow it.
+            Refused: the stream is elsewhere, or they do not follow; of a batch it has none from this call, of a few
+                perhaps the first.
         """
         if self._pipelined:
             return await self._window(position, events)
         taken = _batch(events)
         _follow(position, taken)
-        messages = [_message(event) for event in taken]
-        expected = {
-            "Nats-Expected-Last-Subject-Sequence": str(position.sequence),
-            "Nats-Expected-Last-Subject-Sequence-Subject": self._filter,
-        }
-        messages[0][2].update(expected)
-        if len(messages) > 1:
-            batch = ids.new_id().hex
-            for index, (_, _, headers) in enumerate(messages, 1):
-                headers["Nats-Batch-Id"] = batch
-                headers["Nats-Batch-Sequence"] = str(index)
-            messages[-1][2]["Nats-Batch-Commit"] = "1"
-        answer = await self._answer(self._send(messages))
-        return Position(taken[-1].no, answer["seq"], taken[-1].hash)
+        for together in (taken,) if len(taken) >= _LEAST_BATCH else zip(taken):
+            answer = await self._ask(self._messages(position, together))
+            position = Position(together[-1].no, answer["seq"], together[-1].hash)
+        return position
+
+    def _messages(self, position: Position, events: Sequence[Numbered]) -> Iterator[Message]:
+        batch = ids.new_id().hex if len(events) > 1 else None
+        for index, event in enumerate(events, 1):
+            found = message(event)
+            if index == 1:
+                found.headers["Nats-Expected-Last-Subject-Sequence"] = str(position.sequence)
+                found.headers["Nats-Expected-Last-Subject-Sequence-Subject"] = self._filter
+            if batch is not None:
+                found.headers["Nats-Batch-Id"] = batch
+                found.headers["Nats-Batch-Sequence"] = str(index)
+                if index == len(events):
+                    found.headers["Nats-Batch-Commit"] = "1"
+            yield found
 
     async def rest(self, seconds: float) -> None:
         """Wait, but no longer than until the client has reconnected."""
@@ -161,18 +128,18 @@ class Publisher:
         while (remaining := deadline - monotonic()) > 0 and (connected or not self._nats.is_connected):  # noqa: ASYNC110
             await asyncio.sleep(min(remaining, _REST_SECONDS))
 
-    async def _send(self, messages: Sequence[tuple[str, bytes, dict[str, str]]]) -> dict[str, Any]:
-        *leading, (subject, data, headers) = messages
-        for earlier, payload, fields in leading:
-            await self._nats.publish(earlier, payload, headers=fields)
-        reply = await self._nats.request(subject, data, timeout=_ANSWER_SECONDS, headers=headers)
-        answer: dict[str, Any] = json.loads(reply.data)
-        if (error := answer.get("error")) is not None:
-            if error.get("err_code") == _WRONG_SEQUENCE:
-                raise Refused(error["description"])
-            if error.get("err_code") == _DUPLICATE_IN_BATCH:
-                raise Remembered(error["description"])
-            raise BrokerAway(f"{error.get('err_code')}: {error.get('description')}")
+    async def _ask(self, messages: Iterator[Message]) -> dict[str, Any]:
+        reply = await self._wire.ask(messages, _ANSWER_SECONDS)
+        try:
+            answer: dict[str, Any] = json.loads(reply)
+        except ValueError as error:
+            raise BrokerAway(f"not an answer: {reply[:100]!r}") from error
+        if (refusal := answer.get("error")) is not None:
+            if refusal.get("err_code") == _WRONG_SEQUENCE:
+                raise Refused(refusal["description"])
+            if refusal.get("err_code") == _DUPLICATE_IN_BATCH:
+                raise Remembered(refusal["description"])
+            raise BrokerAway(f"{refusal.get('err_code')}: {refusal.get('description')}")
         if answer.get("duplicate"):
             raise Remembered(f"the stream says it has the event at {answer['seq']}")
         return answer
@@ -204,7 +171,7 @@ class Publisher:
 
         async def one(event: Numbered) -> None:
             await asyncio.sleep(ids.jitter(0.004))
-            subject, data, headers = _message(event)
+            subject, headers, data = message(event)
             await self._answer(self._nats.request(subject, data, timeout=_ANSWER_SECONDS, headers=headers))
 
         reached = position
@@ -232,18 +199,3 @@ def _batch(events: Sequence[Numbered]) -> Sequence[Numbered]:
         if size > BATCH_BYTES and index:
             return events[:index]
     return events[:BATCH_EVENTS]
-
-
-def _message(event: Numbered) -> tuple[str, bytes, dict[str, str]]:
-    attributes = pydantic_core.from_json(event.body)
-    headers = {
-        "Content-Type": CONTENT_TYPE,
-        "Nats-Msg-Id": attributes["id"],
-        "ce-type": attributes["type"],
-        HASH_HEADER: event.hash.hex(),
-        SALT_HEADER: event.salt.hex(),
-    }
-    if (traceparent := attributes.get("traceparent")) is not None:
-        headers["traceparent"] = traceparent
-    subject = event_subject(attributes["type"], attributes["partitionkey"])
-    return subject, ledger.wire(event.body, event.no), headers

@@ -7,7 +7,6 @@ before this process has ever compared the two; refuses to lead where the machine
 
 import asyncio
 import json
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -21,12 +20,10 @@ from opsledger_events.envelope import format_instant
 from opsledger_events.subjects import relay_subject
 from opsledger_runtime import ids, numbering
 from opsledger_runtime.clock import Clock, monotonic
+from opsledger_runtime.kept import Kept
 from opsledger_runtime.lease import DATABASE_AWAY, Lease, LeaseLost
-from opsledger_runtime.numbering import Numbered
+from opsledger_runtime.pace import Pace
 from opsledger_runtime.publishing import (
-    BATCH_EVENTS,
-    BrokerAway,
-    Kept,
     NotOurs,
     Position,
     Publisher,
@@ -34,12 +31,17 @@ from opsledger_runtime.publishing import (
     Remembered,
 )
 from opsledger_runtime.waking import listen, notify, wait
+from opsledger_runtime.wire import BrokerAway
 
 _SAFETY_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 0.05
 _RETRY_LIMIT_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.005
 _LOOK_LIMIT_SECONDS: Final = 0.1
+_LEAST_SECONDS: Final = 0.0025
+_MOST_SECONDS: Final = 0.02
+"""From the beginning of one numbering to the next: who comes within it travels together."""
+_ROOM_SECONDS: Final = 0.25
 _HEARTBEAT_SECONDS: Final = 0.75
 _HEARTBEAT_GAP_SECONDS: Final = 0.2
 _JUMP_SECONDS: Final = 1.0
@@ -188,14 +190,18 @@ class Relay:
 
     async def _keep_numbering(self) -> None:
         await self._compared.wait()
+        pace = Pace(_LEAST_SECONDS, _MOST_SECONDS)
         while True:
             self._wake.clear()
+            pace.begin()
             try:
                 await self._number()
+                pace.end()
             except DATABASE_AWAY as error:
                 self._log.warning("numbering_interrupted", error=repr(error))
                 await asyncio.sleep(ids.jitter(_SAFETY_SECONDS))
             await wait(self._wake, _SAFETY_SECONDS)
+            await pace.rest()
 
     async def _number(self) -> int | None:
         """Number all that is visible when called; the last number then, or None while the store must not go on."""
@@ -204,25 +210,30 @@ class Relay:
             while more:
                 if self._trouble is not None:
                     return None
+                if self._connected:  # and no longer than a moment: numbering does not depend on publishing
+                    await self._kept.room(_ROOM_SECONDS)
                 pokes = self._pokes
                 try:
                     async with self._pool.acquire() as connection:
-                        found = await numbering.number(connection, self._lease, self.published)
+                        more = self._numbered(await numbering.number(connection, self._lease, self.published))
                 except numbering.Behind as error:  # the next comparison puts a name to it
                     self._log.error("store_lost_events", error=str(error))
                     return None
                 except BaseException:
                     self._kept.forget()  # whether it was committed, and whether what is kept still is, is unknown
                     raise
-                self._kept.add(found.numbered)
-                self.numbered = found.last
-                more = found.more
-                if found.numbered:
-                    self._moved.set()
             self.outbox = 0
             self._answered_pokes = pokes
             self._passes += 1
             return self.numbered
+
+    def _numbered(self, found: numbering.Pass) -> bool:
+        # Within the numbering, so that publishing begins before the connection is given back.
+        self._kept.add(found.numbered)
+        self.numbered = found.last
+        if found.numbered:
+            self._moved.set()
+        return found.more
 
     async def _keep_publishing(self) -> None:
         position: Position | None = None
@@ -236,7 +247,8 @@ class Relay:
                     compared = monotonic()
                     self._connected, away = True, 0
                     self._compared.set()
-                events = await self._next(position.no) if position is not None else ()
+                behind = position is not None and position.no < self.numbered
+                events = await self._kept.after(position.no, self._pool) if position is not None and behind else ()
                 if position is not None and events:
                     if not self._lease.held:
                         raise LeaseLost(self._lease.name)
@@ -272,13 +284,6 @@ class Relay:
                 await wait(self._moved, pause)
             else:
                 await asyncio.sleep(pause)
-
-    async def _next(self, no: int) -> Sequence[Numbered]:
-        kept = self._kept.after(no)
-        if kept or no >= self.numbered:
-            return kept
-        self._kept.forget()
-        return await numbering.beyond(self._pool, no, BATCH_EVENTS)
 
     async def _compare(self) -> Position | None:
         """The stream's position, or None when the store must not go on; updates `state`."""

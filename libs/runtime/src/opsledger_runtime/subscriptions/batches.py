@@ -7,7 +7,7 @@ Knows nothing of NATS.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -18,7 +18,7 @@ from opsledger_runtime.lease import LeaseLost
 from opsledger_runtime.planted import planted
 from opsledger_runtime.store import EventStore, Transaction
 from opsledger_runtime.subscriptions import checkpoint, measures
-from opsledger_runtime.subscriptions.checkpoint import Checkpoint, StepDown
+from opsledger_runtime.subscriptions.checkpoint import Checkpoint, Guard, StepDown
 from opsledger_runtime.subscriptions.intake import Entry, Plan, attribute
 from opsledger_runtime.subscriptions.parking import Parked, park, parked_aggregates
 from opsledger_runtime.subscriptions.subscription import Subscription
@@ -33,12 +33,6 @@ _FIRST_PAUSE: Final = 0.25
 _ANSWER_SECONDS: Final = 5.0
 
 
-class Guard(Protocol):
-    """What is used of a lease inside a transaction."""
-
-    async def guard(self, connection: object) -> None: ...
-
-
 class Applier:
     """Applies sorted batches. `stored` is the checkpoint row as this instance knows it."""
 
@@ -47,6 +41,7 @@ class Applier:
         self._store = store
         self._lease = lease
         self.stored = Checkpoint()
+        self._count = measures.counted(store.context, subscription.name)
         self._log = structlog.get_logger().bind(service=store.context, subscription=subscription.name)
 
     async def read(self) -> Checkpoint:
@@ -100,7 +95,7 @@ class Applier:
                     error=describe(error),
                     where=whereabouts(error),
                 )
-                await self._commit([replace(entry, envelope=None, error=describe(error))], after)
+                await self._commit([entry._replace(envelope=None, error=describe(error))], after)
         if plan.end != self.stored:
             await self._commit([], plan.end)
 
@@ -137,20 +132,17 @@ class Applier:
         return True
 
     async def _commit(self, entries: Sequence[Entry], end: Checkpoint) -> None:
-        outside = planted("checkpoint-outside-transaction")
-        if outside:
-            await checkpoint.advance(self._store.pool, self._subscription.name, self.stored, end)
         async with self._store.transaction() as transaction:
-            await self._lease.guard(transaction.connection)
-            if not outside:
-                await checkpoint.advance(transaction.connection, self._subscription.name, self.stored, end)
-            parked = await self._within(transaction, entries)
+            connection = self._store.pool if planted("checkpoint-outside-transaction") else transaction.connection
+            some = await checkpoint.advance(connection, self._subscription.name, self.stored, end, self._lease)
+            parked = await self._within(transaction, entries, some)
         self.stored = end
-        measures.applied(self._store.context, self._subscription.name, len(entries) - parked, parked)
+        self._count(len(entries) - parked, parked)
 
-    async def _within(self, transaction: Transaction, entries: Sequence[Entry]) -> int:
+    async def _within(self, transaction: Transaction, entries: Sequence[Entry], some_parked: bool) -> int:
         # Read after the checkpoint row is locked, so that an operator's retry is seen either whole or not at all.
-        blocked = await parked_aggregates(transaction.connection, self._subscription.name) if entries else set()
+        connection = transaction.connection
+        blocked = await parked_aggregates(connection, self._subscription.name) if entries and some_parked else set()
         wanted = []
         aside = []
         for entry in entries:
@@ -163,7 +155,7 @@ class Applier:
                     aside.append(_parked(entry, BEHIND))
                 else:
                     wanted.append(entry.envelope)
-        await park(transaction.connection, self._subscription.name, aside)
+        await park(connection, self._subscription.name, aside)
         if wanted:
             await self._subscription.handle(transaction, wanted)
         return len(aside)

@@ -7,15 +7,24 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Protocol
+from uuid import UUID
 
 from opsledger_runtime.caught_up import Applied
 from opsledger_runtime.clock import monotonic
+from opsledger_runtime.lease import held_sql
 from opsledger_runtime.subscriptions.subscription import Subscription
 
 
 class StepDown(Exception):
     """Somebody else moved the checkpoint: whoever sees this no longer leads and forgets what it read."""
+
+
+class Guard(Protocol):
+    """What is used of a lease inside a statement."""
+
+    def claim(self) -> tuple[str, UUID, int, bool]: ...
+    def confirm(self, held: bool) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +68,33 @@ async def read_or_create(connection: Any, subscription: str, version: int) -> Ch
     return found
 
 
-async def advance(connection: Any, subscription: str, old: Checkpoint, new: Checkpoint) -> None:
-    """Move the row from `old` to `new`; holds the row's lock until the transaction ends.
+_ADVANCE: Final = f"""
+with held as materialized ({held_sql(10)}),
+moved as (
+  update es.checkpoint
+     set stream = $2, stream_sequence = $3, message_id = $4, sequences = $5::text::jsonb
+   where subscription = $1 and stream = $6 and stream_sequence = $7 and message_id = $8
+     and sequences = $9::text::jsonb and exists (select from held)
+  returning 1
+)
+select exists (select from held) as held, exists (select from moved) as moved,
+       exists (select from es.parked where subscription = $1) as parked
+"""
+
+
+async def advance(connection: Any, subscription: str, old: Checkpoint, new: Checkpoint, lease: Guard) -> bool:
+    """Move the row from `old` to `new`; holds the row's lock and the lease until the transaction ends.
+
+    Returns whether anything may be parked. False is certain: only who holds the lease sets events aside, and whoever
+    held it before had ended when it changed hands. True may be out of date, since the statement may have waited for
+    the row while an operator's retry held it: what is parked is to be read after this.
 
     Raises:
+        LeaseLost: the lease has changed hands.
         StepDown: the row is not at `old`.
     """
-    moved = await connection.fetchval(
-        """
-        update es.checkpoint
-           set stream = $2, stream_sequence = $3, message_id = $4, sequences = $5::text::jsonb
-         where subscription = $1 and stream = $6 and stream_sequence = $7 and message_id = $8
-           and sequences = $9::text::jsonb
-        returning 1
-        """,
+    found = await connection.fetchrow(
+        _ADVANCE,
         subscription,
         new.stream,
         new.stream_sequence,
@@ -82,9 +104,12 @@ async def advance(connection: Any, subscription: str, old: Checkpoint, new: Chec
         old.stream_sequence,
         old.message_id,
         json.dumps(dict(old.sequences)),
+        *lease.claim(),
     )
-    if moved is None:
+    lease.confirm(found["held"])
+    if not found["moved"]:
         raise StepDown(f"the checkpoint of {subscription} is not at {old.stream_sequence}")
+    return bool(found["parked"])
 
 
 async def lock(connection: Any, subscription: str) -> None:

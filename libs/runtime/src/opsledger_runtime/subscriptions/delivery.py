@@ -6,7 +6,9 @@ Refuses to go on after anything that could have put a message out of its turn; t
 checkpoint again.
 """
 
+import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -16,8 +18,10 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from opsledger_events import subjects
+from opsledger_runtime.clock import monotonic
 from opsledger_runtime.subscriptions.checkpoint import Checkpoint
 from opsledger_runtime.subscriptions.consumers import BATCH, stream_identity
+from opsledger_runtime.subscriptions.headers import read_fast
 from opsledger_runtime.subscriptions.intake import MESSAGE_ID, places
 
 WINDOW: Final = 2 * BATCH
@@ -31,6 +35,8 @@ _HARMLESS: Final = frozenset({"100", "404", "408"})
 _BATCH_DONE: Final = ("409", "Batch Completed")
 _ENOUGH_BYTES: Final = ("409", "Message Size Exceeds MaxBytes")
 _LEFT: Final = "Nats-Pending-Messages"
+_OTHERS_FIRST: Final = ("408", "Requests Pending")
+_ACKNOWLEDGE_SECONDS: Final = 0.5
 
 
 class OutOfStep(Exception):
@@ -45,15 +51,25 @@ class Delivery:
         self._consumer = consumer
         self._inbox_prefix = inbox_prefix
         self._requested = 0
+        self._once = False
+        self._refused = False
         self._consumer_sequence = 0
         self._stream_sequence = 0
         self._reconnects = -1
+        self._last: Msg | None = None
+        self._acknowledged = 0.0
+        self._unacknowledged = 0
         self.pending = 0
 
     @property
     def _js(self) -> JetStreamContext:
         js: JetStreamContext = self._subscriber.jetstream
         return js
+
+    @property
+    def _queue(self) -> "asyncio.Queue[Msg]":
+        queue: asyncio.Queue[Msg] = self._subscriber.subscription._sub._pending_queue
+        return queue
 
     @property
     def _connection(self) -> Any:
@@ -78,6 +94,8 @@ class Delivery:
             nats.errors.Error, TimeoutError, OSError: the server is away.
         """
         self._reconnects = self._connection.stats["reconnects"]
+        read_fast(self._connection)
+        self._last = None
         start = await self._place(stored)
         # A new inbox: whatever is still on its way to the old one cannot be mistaken for what comes now.
         old, self._subscriber.subscription = self._subscriber.subscription, None
@@ -89,6 +107,8 @@ class Delivery:
         )
         await self._js.reset_consumer(subjects.STREAM, self._consumer, seq=start.stream_sequence + 1)
         self._requested = 0
+        self._once = self._refused = False
+        self.pending = 0
         self._consumer_sequence = 0
         self._stream_sequence = start.stream_sequence
         return start
@@ -112,6 +132,11 @@ class Delivery:
         headers: dict[str, str] = found.headers or {}
         return headers.get(MESSAGE_ID, "")
 
+    @property
+    def behind(self) -> bool:
+        """Whether more than a batch is known to wait, here or on the stream."""
+        return self.pending >= BATCH or self._queue.qsize() >= BATCH
+
     async def next_batch(self) -> list[Msg]:
         """Everything that is here, at most `BATCH`; an empty list after a heartbeat.
 
@@ -119,43 +144,58 @@ class Delivery:
             OutOfStep: a message is missing, doubled or of another run; the connection or consumer was renewed.
             nats.errors.Error, OSError: the server is away.
         """
-        subscription = self._subscriber.subscription
-        queue = subscription._sub._pending_queue
-        if self._requested <= WINDOW // 2:
-            await self._pull(subscription, WINDOW - self._requested)
-        try:
-            message = await subscription._sub.next_msg(timeout=_HEARTBEAT_SECONDS * 2.5)
-        except TimeoutError as error:
-            raise OutOfStep("heartbeats stopped") from error
+        batch: list[Msg] = []
+        idle = self._take(batch)
+        if self.behind or not batch:
+            await self._ask()
+        if not batch:
+            idle |= self._put(await self._first(), batch)
+            idle |= self._take(batch)
         if self._connection.stats["reconnects"] != self._reconnects:
             raise OutOfStep("the connection was renewed")
-        batch: list[Msg] = []
-        idle = False
-        while True:
-            status = message.headers.get("Status") if message.headers else None
-            if status is None:
-                self._check(message)
-                batch.append(message)
-            elif (status, message.headers.get("Description")) == _BATCH_DONE:
-                pass  # said of a pull with a limit of bytes once all its messages came, each of which was counted
-            elif (status, message.headers.get("Description")) == _ENOUGH_BYTES:
-                self._requested -= int(message.headers.get(_LEFT, self._requested))
-            elif status not in _HARMLESS:
-                raise OutOfStep(f"status {status} {message.headers.get('Description', '')}")
-            else:
-                idle = True
-                if status != "100":
-                    self._requested = 0
-            if len(batch) >= BATCH or queue.empty():
-                break
-            message = queue.get_nowait()
-            queue.task_done()
-            subscription._sub._pending_size -= len(message.data)
         if batch:
             self.pending = pending(batch[-1].reply)
         elif idle:
             self.pending = 0
+            await self._acknowledge()
         return batch
+
+    async def _first(self) -> Msg:
+        # What the client's own `next_msg` does, without its task and its names for every message.
+        try:
+            async with asyncio.timeout(_HEARTBEAT_SECONDS * 2.5):
+                return await self._queue.get()
+        except TimeoutError as error:
+            raise OutOfStep("heartbeats stopped") from error
+
+    def _take(self, batch: list[Msg]) -> bool:
+        """Put what is here into the batch; returns whether the server said that there is no more for now."""
+        idle = False
+        while len(batch) < BATCH and not self._queue.empty():
+            idle |= self._put(self._queue.get_nowait(), batch)
+        return idle
+
+    def _put(self, message: Msg, batch: list[Msg]) -> bool:
+        self._queue.task_done()
+        self._subscriber.subscription._sub._pending_size -= len(message.data)
+        headers: dict[str, str] = message.headers or {}
+        status = headers.get("Status")
+        if status is None:
+            self._check(message)
+            batch.append(message)
+            return False
+        said = (status, headers.get("Description", ""))
+        if said == _BATCH_DONE:
+            return False  # said of a pull with a limit of bytes once all its messages came, each of which was counted
+        if said == _ENOUGH_BYTES:
+            self._requested -= int(headers.get(_LEFT, self._requested))
+            return False
+        if status not in _HARMLESS:
+            raise OutOfStep(f"status {status} {said[1]}")
+        if status != "100":
+            self._refused = said == _OTHERS_FIRST or (status == "404" and self._requested == WINDOW)
+            self._requested = 0
+        return True
 
     def _check(self, message: Msg) -> None:
         stream_sequence, consumer_sequence = places(message.reply)
@@ -165,15 +205,45 @@ class Delivery:
         self._stream_sequence = stream_sequence
         self._requested -= 1
 
-    async def _pull(self, subscription: Any, count: int) -> None:
+    async def _ask(self) -> None:
+        """Ask for more.
+
+        Who is behind keeps a window of messages on their way. Else one asking brings what is there when it is
+        answered, and no more, so that what comes meanwhile arrives together: every message that arrives alone costs
+        both sides as much as ten that arrive together.
+        """
+        if self.behind:
+            if self._requested <= (0 if self._once else WINDOW // 2):
+                await self._pull(WINDOW - self._requested, once=False)
+        elif self._requested <= 0:
+            await self._pull(WINDOW, once=not self._refused)
+
+    async def _pull(self, count: int, *, once: bool) -> None:
         request = {
             "batch": count,
             "max_bytes": WINDOW_BYTES,
             "expires": int(_EXPIRES_SECONDS * 1e9),
             "idle_heartbeat": int(_HEARTBEAT_SECONDS * 1e9),
+            "no_wait": once,  # with `expires`: wait for the first, but for no others
         }
+        subscription = self._subscriber.subscription
         await self._connection.publish(subscription._nms, json.dumps(request).encode(), subscription._deliver)
-        self._requested += count
+        self._requested = max(self._requested, 0) + count
+        self._once = once
+        self._refused = False
+
+    async def applied(self, batch: Sequence[Msg]) -> None:
+        """Acknowledge these, or somewhat later: nothing depends on when, and each acknowledgement costs its price."""
+        self._last = batch[-1]
+        self._unacknowledged += len(batch)
+        if self._unacknowledged >= BATCH or monotonic() - self._acknowledged > _ACKNOWLEDGE_SECONDS:
+            await self._acknowledge()
+
+    async def _acknowledge(self) -> None:
+        if self._last is not None:
+            last, self._last = self._last, None
+            self._acknowledged, self._unacknowledged = monotonic(), 0
+            await last.ack()
 
 
 def pending(reply: str) -> int:

@@ -8,8 +8,8 @@ the handler.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol
 
 import pydantic_core
 from pydantic import ValidationError
@@ -93,8 +93,7 @@ class Selector:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event in its turn. With an envelope: for the handler. With an error: to be parked. With neither: skipped.
 
     `sequence` is None for a message that carries no number; it counts for nothing but is kept.
@@ -140,7 +139,7 @@ def sort_out(
     only a planted bug does.
     """
     applied = dict(start.sequences)
-    place = start
+    place, place_id = start.stream_sequence, start.message_id
     entries: list[Entry] = []
     ahead: Ahead | None = None
     for message in messages:
@@ -158,8 +157,8 @@ def sort_out(
             if entry.sequence is not None:
                 applied[context] = entry.sequence
         if not standing:
-            place = Checkpoint(start.version, start.stream, stream_sequence, message_id)
-    return Plan(entries, replace(place, sequences=applied), ahead)
+            place, place_id = stream_sequence, message_id
+    return Plan(entries, Checkpoint(start.version, start.stream, place, place_id, applied), ahead)
 
 
 def _entry(

@@ -1,5 +1,6 @@
 """Metrics of subscriptions, in Prometheus' default registry. Labels name services and subscriptions, never ids."""
 
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -15,9 +16,14 @@ LEADING: Final = Gauge("opsledger_subscription_leading", "1 where this process h
 BEHIND: Final = Gauge("opsledger_subscription_behind", "Messages that the consumer has not delivered yet", _LABELS)
 
 
-def applied(service: str, subscription: str, events: int, parked: int) -> None:
-    """Count what a committed batch held."""
-    if events > 0:
-        EVENTS.labels(service, subscription).inc(events)
-    if parked:
-        PARKED.labels(service, subscription).inc(parked)
+def counted(service: str, subscription: str) -> Callable[[int, int], None]:
+    """Counts what a committed batch held: events, and how many of them were parked."""
+    applied, aside = EVENTS.labels(service, subscription), PARKED.labels(service, subscription)
+
+    def count(events: int, parked: int) -> None:
+        if events > 0:
+            applied.inc(events)
+        if parked:
+            aside.inc(parked)
+
+    return count

@@ -21,6 +21,7 @@ from opsledger_runtime import ids
 from opsledger_runtime.clock import monotonic
 from opsledger_runtime.faults import describe
 from opsledger_runtime.lease import Lease, LeaseLost
+from opsledger_runtime.pace import Pace
 from opsledger_runtime.planted import planted
 from opsledger_runtime.store import EventStore
 from opsledger_runtime.subscriptions import checkpoint, measures, parking
@@ -34,6 +35,9 @@ from opsledger_runtime.transient import is_transient
 
 _FIRST_DELAY: Final = 0.05
 _LONGEST_DELAY: Final = 5.0
+_LEAST_SECONDS: Final = 0.012
+_MOST_SECONDS: Final = 0.06
+"""From the beginning of a batch to the next: what comes within it shares a transaction."""
 _RESCAN_FIRST: Final = 0.2
 _RESCAN_LONGEST: Final = 30.0
 
@@ -56,6 +60,7 @@ class Subscriber:
         self._store = store
         self._lease = lease
         self._labels = (context, subscription.name)
+        self._behind = measures.BEHIND.labels(*self._labels)
         self._selector = Selector(subscription)
         self._applier = Applier(subscription, store, lease)
         self._log = structlog.get_logger().bind(service=context, subscription=subscription.name)
@@ -66,6 +71,7 @@ class Subscriber:
         self._rescan_at = 0.0
         self._rescan_delay = _RESCAN_FIRST
         self._failure: BaseException | None = None
+        self._batch: Sequence[Any] = ()
         self._blocked: str | None = None
         self._leading = False
         self._stock = planted("stock-batch-loop")
@@ -87,7 +93,7 @@ class Subscriber:
         if not self._stock:
             # The loop below stands in for FastStream's; middlewares and the rest of its way of a message stay.
             subscriber._consume_pull = types.MethodType(_no_loop, subscriber)
-        subscriber(self._handle)
+        subscriber(self._handle_stock if self._stock else self._handle)
         self._faststream = subscriber
         self._delivery = Delivery(subscriber, consumer, inbox_prefix)
 
@@ -167,12 +173,17 @@ class Subscriber:
             )
         self._ahead = None
         measures.RESYNCS.labels(*self._labels).inc()
+        pace = Pace(_LEAST_SECONDS, _MOST_SECONDS)
         while True:
+            if not self._delivery.behind:
+                await pace.rest()
             batch = await self._delivery.next_batch()
             if not lease.held:
                 raise LeaseLost(lease.name)
             if batch:
+                pace.begin()
                 await self._consume(batch)
+                pace.end()
             else:
                 self._fine()
             # Only at the end of the stream: starting over earlier would keep other contexts from ever getting there.
@@ -190,20 +201,23 @@ class Subscriber:
     async def _consume(self, batch: Sequence[Any]) -> None:
         """Through FastStream's middlewares to `_handle`, whose failure they log and swallow."""
         self._failure = RuntimeError("the batch did not reach its handler")
+        self._batch = batch
         await self._faststream.consume(batch)
         if self._failure is not None:
             raise self._failure
 
-    async def _handle(self, body: list[Any], message: NatsBatchMessage = Context("message")) -> None:  # noqa: B008
-        batch = message.raw_message
+    async def _handle(self, body: list[Any]) -> None:
+        # Having FastStream hand the message over would cost a thread's round trip for every batch.
         try:
-            await self._apply(batch)
+            await self._apply(self._batch)
         except (Exception, asyncio.CancelledError) as error:
             self._failure = error
             raise
         self._failure = None
-        if not self._stock:
-            await batch[-1].ack()
+        await self._delivery.applied(self._batch)
+
+    async def _handle_stock(self, body: list[Any], message: NatsBatchMessage = Context("message")) -> None:  # noqa: B008
+        await self._apply(message.raw_message)
 
     async def _apply(self, batch: Sequence[Any]) -> None:
         if self._stock:
@@ -213,7 +227,7 @@ class Subscriber:
         )
         await self._applier.apply(plan)
         self._following = plan.end
-        measures.BEHIND.labels(*self._labels).set(self._delivery.pending)
+        self._behind.set(self._delivery.pending)
         if plan.ahead is not None and self._ahead is None:
             self._missing(plan.ahead)
         self._fine()
