@@ -1,6 +1,7 @@
 """The mart's tables as BI tools see them, and the way of events into them."""
 
 from datetime import date
+from typing import Any
 
 import asyncpg
 import pytest
@@ -9,7 +10,8 @@ from tests.support.stories import START, Story, about, batches, interleaved, ope
 
 from opsledger_events.contexts import incident as i
 from opsledger_runtime.projections import digest
-from reporting.projections.mart import MART
+from reporting.projections.columns import RowTable
+from reporting.projections.mart import CLOCKS, INCIDENTS, MART, NOTIFICATIONS
 
 
 async def test_every_table_and_column_says_what_it_is(database: str) -> None:
@@ -75,6 +77,28 @@ async def test_calendar_has_every_day_and_agrees_with_the_library(database: str)
     assert (sunday["year_week"], sunday["weekday_label_en"]) == ("2026-W47", "Sunday")
     assert nothing is not None
     assert nothing["date"] is None
+
+
+@pytest.mark.parametrize("table", [INCIDENTS, CLOCKS, NOTIFICATIONS], ids=lambda table: table.row_type)
+async def test_row_types_have_the_columns_of_the_row_classes_in_their_order(
+    database: str, table: RowTable[Any]
+) -> None:
+    async with mart(database) as store:
+        rows = await store.pool.fetch(
+            "select attname, format_type(atttypid, atttypmod) as type from pg_attribute"
+            " where attrelid = ('reporting.' || $1)::regclass and attnum > 0 order by attnum",
+            table.row_type,
+        )
+    assert [tuple(row) for row in rows] == list(table.columns.items())
+
+
+@pytest.mark.parametrize("table", [INCIDENTS, CLOCKS, NOTIFICATIONS], ids=lambda table: table.row_type)
+async def test_rows_are_found_by_index_however_empty_the_table_was_when_it_was_planned(
+    database: str, table: RowTable[Any]
+) -> None:
+    async with mart(database) as store:
+        plan = await store.pool.fetch(f"explain {table.loading}", ["a"] * 500)
+    assert any("Index Scan using" in row[0] for row in plan), plan
 
 
 async def test_events_shuffled_across_contexts_give_the_same_digest(database: str) -> None:

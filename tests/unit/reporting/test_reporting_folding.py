@@ -1,16 +1,19 @@
 """Events to rows, without a database."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.stories import Story, about, batches, interleaved, opened, random_story, started
 
-from opsledger_events import Event
+from opsledger_events import Envelope, Event
 from opsledger_events.contexts import incident as i
 from opsledger_events.contexts import notify as n
 from opsledger_events.contexts import sla as s
-from reporting.domain.batch import Rows, fold, read, touched
+from reporting.domain.batch import Rows, fold, needed, read
 from reporting.domain.days import date_key, whole_seconds
 from reporting.domain.rows import ClockRow, IncidentRow, NotificationRow
 
@@ -264,14 +267,50 @@ def test_every_team_that_is_named_has_a_row_and_an_empty_name_is_no_team() -> No
     assert rows.incidents["a"].reassignment_count == 1
 
 
-def test_touched_names_every_row_that_folding_changes() -> None:
+def test_first_events_need_no_row_and_all_others_do() -> None:
     story = random_story(3, 30)
-    batch = read(story.envelopes)
-    keys, rows = touched(batch), folded(story)
-    assert keys.teams == set(rows.teams)
-    assert keys.incidents == set(rows.incidents)
-    assert keys.clocks == set(rows.clocks)
-    assert keys.notifications == set(rows.notifications)
+    batch, rows = read(story.envelopes), folded(story)
+    begun = needed(batch)
+    assert (begun.incidents, begun.clocks, begun.notifications) == (set(), set(), set())
+    assert begun.teams == {"network", "database"}
+    later = needed([told for told in batch if told[0].aggregateversion > 1])
+    assert later.incidents == {key for key in rows.incidents if len(_of(story, key)) > 1}
+    assert later.clocks == {key for key in rows.clocks if len(_of(story, key)) > 1}
+    assert later.notifications == {key for key in rows.notifications if len(_of(story, key)) > 1}
+
+
+def _of(story: Story, subject: str) -> list[Envelope]:
+    return [envelope for envelope in story.envelopes if envelope.subject == subject]
+
+
+class Kept:
+    """What a database would hold between batches, copied in and out."""
+
+    def __init__(self) -> None:
+        self.rows = Rows()
+
+    def apply(self, part: Sequence[Envelope]) -> None:
+        batch, rows = read(part), Rows()
+        keys = needed(batch)
+        for name in ("incidents", "clocks", "notifications", "teams"):
+            kept = getattr(self.rows, name)
+            getattr(rows, name).update({key: replace(kept[key]) for key in getattr(keys, name) if key in kept})
+        fold(rows, batch)
+        for name in ("incidents", "clocks", "notifications", "teams"):
+            kept = getattr(self.rows, name)
+            for key, row in getattr(rows, name).items():
+                added_only = key in rows.stubs if name == "incidents" else name == "teams" and row.changed_at is None
+                if not added_only or key not in kept:
+                    kept[key] = row
+
+
+@given(story=st.integers(0, 5), shuffle=st.integers(0, 10**6), cut=st.integers(0, 10**6))
+def test_rows_that_are_loaded_only_where_needed_are_the_same(story: int, shuffle: int, cut: int) -> None:
+    told = random_story(story, 8)
+    kept = Kept()
+    for part in batches(interleaved(told, shuffle), cut, 9):
+        kept.apply(part)
+    assert kept.rows == folded(told)
 
 
 @given(story=st.integers(0, 5), shuffle=st.integers(0, 10**6), cut=st.integers(0, 10**6))
@@ -291,6 +330,11 @@ def test_date_key_is_the_day_in_shanghai() -> None:
     assert date_key(datetime(1999, 12, 31, 16, 0, tzinfo=UTC)) == 20000101
     assert date_key(datetime(2049, 12, 31, 16, 0, tzinfo=UTC)) == -1
     assert date_key(datetime(9999, 12, 31, 23, 0, tzinfo=UTC)) == -1
+
+
+@given(instant=st.datetimes(datetime(2000, 1, 2), datetime(2049, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001
+def test_date_key_agrees_with_the_zone(instant: datetime) -> None:
+    assert date_key(instant) == int(instant.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%Y%m%d"))
 
 
 def test_whole_seconds_round_down_and_are_never_negative() -> None:

@@ -52,4 +52,5 @@ class Event(BaseModel):
     @classmethod
     def read(cls, data: dict[str, Any]) -> Self:
         """Decode stored or received data, ignoring optional fields that a newer release added."""
-        return cls.model_validate(data, extra="ignore")
+        read: Self = cls.__pydantic_validator__.validate_python(data, extra="ignore")  # without `model_validate` around it
+        return read

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import pydantic_core
+from pydantic_core import core_schema
 
 if TYPE_CHECKING:
     from opsledger_events.contract import Event
@@ -28,7 +29,7 @@ def format_instant(instant: datetime) -> str:
     """RFC 3339 in UTC with microseconds: one spelling per instant, so that digests are stable."""
     if instant.tzinfo is None:
         raise InvalidEnvelope("an instant needs an offset")
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def parse_instant(text: str) -> datetime:
@@ -39,7 +40,10 @@ def parse_instant(text: str) -> datetime:
         raise InvalidEnvelope(f"not an RFC 3339 instant: {text!r}") from error
     if instant.tzinfo is None:
         raise InvalidEnvelope(f"an instant needs an offset: {text!r}")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidEnvelope(f"an instant outside the years 1 to 9999: {text!r}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,13 @@ class Envelope:
         if len(raw) > MAX_BYTES * 2:
             raise InvalidEnvelope("the event is too large")
         try:
+            return _as_written(raw)
+        except ValueError:
+            return cls._read(raw)  # which takes all that can be taken, and says what is wrong with the rest
+
+    @classmethod
+    def _read(cls, raw: bytes) -> "Envelope":
+        try:
             found = pydantic_core.from_json(raw)
             if found["specversion"] != "1.0":
                 raise InvalidEnvelope(f"specversion {found['specversion']!r} is not 1.0")
@@ -171,3 +182,50 @@ class Envelope:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidEnvelope(f"not an Opsledger event: {error}") from error
+
+
+def _validator() -> pydantic_core.SchemaValidator:
+    """Reads what this platform's producers write, and less than `Envelope._read` takes, in one pass outside Python."""
+    text = core_schema.str_schema(strict=True)
+    optional = core_schema.with_default_schema(core_schema.nullable_schema(text), default=None)
+    schemas: dict[str, core_schema.CoreSchema] = {
+        "id": core_schema.uuid_schema(),
+        "type": core_schema.str_schema(strict=True, pattern=r"^opsledger\.[^.]*\.[^.]*\.[^.]*$"),
+        "aggregateversion": core_schema.int_schema(strict=True),
+        "data": core_schema.dict_schema(text, core_schema.any_schema()),
+        "organisation": optional,
+        "causationid": optional,
+        "importid": optional,
+        "traceparent": optional,
+        "sequence": optional,
+        "decoded": core_schema.with_default_schema(core_schema.none_schema(), default=None),
+    }
+    names = [found.name for found in fields(Envelope)]
+    stated = [
+        core_schema.dataclass_field(name, schemas.get(name, text), kw_only=True, init=name != "decoded")
+        for name in names
+    ]
+    version = core_schema.dataclass_field(
+        "specversion", core_schema.literal_schema(["1.0"]), kw_only=True, init_only=True
+    )
+    arguments = core_schema.dataclass_args_schema("Envelope", [*stated, version], extra_behavior="ignore")
+    return pydantic_core.SchemaValidator(core_schema.dataclass_schema(Envelope, arguments, names, slots=True))
+
+
+_READ: Final = _validator().validate_json
+_set: Final = object.__setattr__  # an envelope is frozen for everybody else
+
+
+def _as_written(raw: bytes) -> Envelope:
+    """The envelope in the form in which producers write it.
+
+    Raises:
+        ValueError: some other form, or none.
+    """
+    found: Envelope = _READ(raw)
+    stated: Any = found  # instants and number are texts as yet
+    _set(found, "time", parse_instant(stated.time))
+    _set(found, "recordedtime", parse_instant(stated.recordedtime))
+    if stated.sequence is not None:
+        _set(found, "sequence", int(stated.sequence))
+    return found

@@ -37,6 +37,8 @@ def is_reason(text: str) -> bool:
 
 def is_name(text: str) -> bool:
     """Whether `text` is one visible line of at most 200 characters, with no space around it."""
+    if text.isascii():  # where printable and visible are known without asking for each character
+        return 0 < len(text) <= NAME_LENGTH and text.isprintable() and text == text.strip()
     kinds = {unicodedata.category(character) for character in text}
     return len(text) <= NAME_LENGTH and text == text.strip() and not kinds & _BREAKING and not kinds <= _INVISIBLE
 

@@ -1,6 +1,7 @@
 """Subjects on the bus. The only module that spells one."""
 
 import hashlib
+from functools import cache
 from typing import Final
 
 STREAM: Final = "EVENTS"
@@ -15,8 +16,13 @@ def partition(key: str) -> int:
 
 def event_subject(event_type: str, partitionkey: str) -> str:
     """`opsledger.evt.<context>.<EventName>.<partition>`, for example `opsledger.evt.incident.IncidentOpened.07`."""
+    return f"{_event_stem(event_type)}.{partition(partitionkey):02d}"
+
+
+@cache
+def _event_stem(event_type: str) -> str:
     _, context, name, _ = event_type.split(".")
-    return f"opsledger.evt.{context}.{name}.{partition(partitionkey):02d}"
+    return f"opsledger.evt.{context}.{name}"
 
 
 def context_subjects(context: str) -> str:

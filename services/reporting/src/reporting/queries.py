@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from reporting.domain.indicators import BACKLOG, Indicator
+from reporting.domain.backlog import Marks
+from reporting.domain.indicators import AGES, BACKLOG, Indicator
 from reporting.domain.periods import Bucket, Period
 
 Grouping = Literal["none", "priority", "team", "organisation", "day", "week", "month"]
@@ -22,22 +23,45 @@ class Filters:
     metric: str | None = None
 
 
-# Each: what groups, what it is called for people, what has to be joined.
-_DIMENSIONS: Final[Mapping[str, tuple[str, str, str]]] = {
-    "priority": (
+@dataclass(frozen=True, slots=True)
+class _Dimension:
+    """How facts `f` are grouped by a key, and what of the groups `g` goes out, joined with a dimension `d`."""
+
+    key: str
+    group: str
+    label: str
+    join: str
+
+
+_DIMENSIONS: Final[Mapping[str, _Dimension]] = {
+    "priority": _Dimension(
+        "f.priority_key",
         "d.priority_key",
         "d.label_en || ' (' || d.label_zh || ')'",
-        "join dim_priority d using (priority_key)",
+        "join dim_priority d on d.priority_key = g.key",
     ),
-    "team": ("d.team", "d.name", "join dim_team d using (team_key)"),
-    "organisation": ("f.organisation", "coalesce(f.organisation, 'none (无)')", ""),
+    "team": _Dimension("f.team_key", "d.team", "d.name", "join dim_team d on d.team_key = g.key"),
+    "organisation": _Dimension("f.organisation", "g.key", "coalesce(g.key, 'none (无)')", ""),
 }
 
+# By keys that the indexes hold; nobody is in a team without a name.
 _FILTERED: Final = """
-  ($4::text[] is null or f.organisation = any($4))
-  and ($5::text is null or f.organisation = $5)
-  and ($6::text is null or f.team = $6)
-  and ($7::bigint is null or f.priority_key = $7)
+  ($1::text[] is null or f.organisation = any($1))
+  and ($2::text is null or f.organisation = $2)
+  and ($3::text is null or f.team_key = (select team_key from dim_team where team = $3 and team_key <> -1))
+  and ($4::bigint is null or f.priority_key = $4)
+"""
+_METRIC: Final = "and ($5::text is null or f.metric = $5)"
+
+# A million numbers are sorted in memory; compiling a statement costs more than it gains.
+_ROOM: Final = "set local work_mem = '64MB'; set local jit = off"
+
+_PAIRS: Final = f"""
+select width_bucket(f.opened_at, $5::timestamptz[]) as opened, width_bucket(f.ended_at, $5::timestamptz[]) as ended,
+  count(*) as count
+from fact_incident f
+where f.opened_at <= $7 and (f.ended_at is null or f.ended_at > $6) and {_FILTERED}
+group by 1, 2
 """
 
 
@@ -54,42 +78,94 @@ async def figures(
             buckets = [bucket for bucket in buckets if bucket.begins < now]
     else:
         buckets = [Bucket("all", period.begins, period.ends)]
-    arguments: list[Any] = [
-        [bucket.label for bucket in buckets],
-        [bucket.begins for bucket in buckets],
-        # A backlog is counted at the end of each part, which for the present one is now.
-        [min(bucket.ends, now) if indicator is BACKLOG else bucket.ends for bucket in buckets],
-        None if filters.scope is None else list(filters.scope),
-        filters.organisation,
-        filters.team,
-        filters.priority,
-    ]
-    metric = ""
+    # A backlog is counted at the end of each part, which for the present one is now.
+    ends = [min(bucket.ends, now) if indicator is BACKLOG else bucket.ends for bucket in buckets]
+    narrowed: list[Any] = [None if filters.scope is None else list(filters.scope)]
+    narrowed += [filters.organisation, filters.team, filters.priority]
     if indicator.table == "fact_sla_clock":
-        metric = "and ($8::text is null or f.metric = $8)"
-        arguments.append(filters.metric)
-    rows = await connection.fetch(_statement(indicator, grouping, metric), *arguments)
+        narrowed.append(filters.metric)
+    async with connection.transaction(readonly=True):
+        await connection.execute(_ROOM)
+        if grouping in _DIMENSIONS:
+            statement = _by_key(indicator, _DIMENSIONS[grouping], len(narrowed))
+            rows = await connection.fetch(statement, *narrowed, buckets[0].begins, ends[0])
+        elif indicator is BACKLOG and grouping != "none":
+            rows = await _open_at(connection, buckets, ends, narrowed)
+        else:
+            told = [bucket.label for bucket in buckets], [bucket.begins for bucket in buckets], ends
+            rows = await connection.fetch(_by_bucket(indicator, len(narrowed)), *narrowed, *told)
     return [_row(indicator, dict(row)) for row in rows]
 
 
-def _statement(indicator: Indicator, grouping: Grouping, metric: str) -> str:
-    when = (
-        "" if indicator is BACKLOG else f"{indicator.instant} >= bucket.begins and {indicator.instant} < bucket.at and"
-    )
-    condition = f"{when} {indicator.included} and {_FILTERED} {metric}"
-    buckets = "unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) as bucket (label, begins, at)"
-    if grouping in _DIMENSIONS:
-        key, label, join = _DIMENSIONS[grouping]
-        return f"""
-          select {key}::text as "group", {label} as label, {indicator.columns}
-          from {buckets} join {indicator.table} f on {condition} {join}
-          group by {key}, {label} order by {key}
-        """
+def _by_key(indicator: Indicator, by: _Dimension, after: int) -> str:
     return f"""
-      select bucket.label as "group", bucket.label as label, {indicator.columns}
-      from {buckets} left join {indicator.table} f on {condition}
-      group by bucket.label, bucket.begins order by bucket.begins
+      select {by.group}::text as "group", {by.label} as label, {_told(indicator)}
+      from (
+        select {by.key} as key, {_counted(indicator)}
+        from (select ${after + 1}::timestamptz as begins, ${after + 2}::timestamptz as at) as bucket
+        join {indicator.table} f on {_condition(indicator)}
+        group by {by.key}
+      ) as g {by.join} {_spread(indicator)}
+      order by {by.group}
     """
+
+
+def _by_bucket(indicator: Indicator, after: int) -> str:
+    """Each part by itself, from its own stretch of the index."""
+    return f"""
+      select bucket.label as "group", bucket.label as label, {_told(indicator)}
+      from unnest(${after + 1}::text[], ${after + 2}::timestamptz[], ${after + 3}::timestamptz[])
+        as bucket (label, begins, at)
+      cross join lateral (
+        select {_counted(indicator)} from {indicator.table} f where {_condition(indicator)}
+      ) as g {_spread(indicator)}
+      order by bucket.begins
+    """
+
+
+def _condition(indicator: Indicator) -> str:
+    within = f"{indicator.instant} >= bucket.begins and {indicator.instant} < bucket.at and"
+    metric = _METRIC if indicator.table == "fact_sla_clock" else ""
+    return f"{'' if indicator is BACKLOG else within} {indicator.included} and {_FILTERED} {metric}"
+
+
+def _counted(indicator: Indicator) -> str:
+    # Values are collected and then sorted group by group: sorting the facts by group would cost more than all else.
+    return indicator.columns + (f", array_agg({indicator.spread}) as found" if indicator.spread else "")
+
+
+def _spread(indicator: Indicator) -> str:
+    if not indicator.spread:
+        return ""
+    return """cross join lateral (
+        select percentile_disc(array[0.5, 0.9]) within group (order by value) as shares from unnest(g.found) as value
+      ) as spread"""
+
+
+def _told(indicator: Indicator) -> str:
+    spread = {"median_seconds": "spread.shares[1]", "p90_seconds": "spread.shares[2]"}
+    names = ("numerator", *(() if indicator is BACKLOG else ("denominator",)), *indicator.details)
+    return ", ".join(f"{spread.get(name, f'g.{name}')} as {name}" for name in names)
+
+
+async def _open_at(
+    connection: Any, buckets: Sequence[Bucket], ends: Sequence[datetime], narrowed: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """The backlog at each end, from one look at all incidents."""
+    if not buckets:
+        return []
+    marks = Marks(ends, [least for _, least in AGES])
+    pairs = await connection.fetch(_PAIRS, *narrowed, marks.after, ends[0], ends[-1])
+    by_age = [*marks.open_at(tuple(pair) for pair in pairs), [0] * len(ends)]
+    return [
+        {
+            "group": bucket.label,
+            "label": bucket.label,
+            "numerator": by_age[0][at],
+            **{name: by_age[age][at] - by_age[age + 1][at] for age, (name, _) in enumerate(AGES)},
+        }
+        for at, bucket in enumerate(buckets)
+    ]
 
 
 def _row(indicator: Indicator, row: dict[str, Any]) -> dict[str, Any]:

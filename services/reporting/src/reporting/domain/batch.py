@@ -1,13 +1,13 @@
-"""A batch of events folded in memory: which rows it touches, and what they are afterwards.
+"""A batch of events folded in memory: which rows it needs, and what they are afterwards.
 
 The outcome depends on the events of each context in their order, never on how contexts interleave or where batches
 begin: a row is changed by the events of one context only. The one exception is a stub: a clock whose incident is not
 known yet leaves a row with a number and state `unknown`, which `IncidentOpened` then fills.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, Final
 
 from opsledger_events import Envelope, Event, decode
 from opsledger_events.contexts.notify import TeamFormed
@@ -17,19 +17,22 @@ from reporting.domain.incidents import IncidentFact, fold_incident
 from reporting.domain.notifications import DeliveryFact, fold_notification, fold_team, new_notification
 from reporting.domain.rows import ClockRow, IncidentRow, NotificationRow, TeamRow
 
-READS = incidents.READS | clocks.READS | notifications.READS
-
 Decoded = tuple[Envelope, Event]
 
 
 @dataclass(slots=True)
 class Rows:
-    """Rows by natural key: first as loaded, then as the batch leaves them. An empty team name is no team."""
+    """Rows by natural key: first as loaded, then as the batch leaves them. An empty team name is no team.
+
+    `teams` has a row for each team that is named, which says more than its name only if it was loaded or formed.
+    `stubs` are the incidents that only a new clock has spoken of here: those that exist already stay as they are.
+    """
 
     teams: dict[str, TeamRow] = field(default_factory=dict)
     incidents: dict[str, IncidentRow] = field(default_factory=dict)
     clocks: dict[str, ClockRow] = field(default_factory=dict)
     notifications: dict[str, NotificationRow] = field(default_factory=dict)
+    stubs: set[str] = field(default_factory=set)
 
     def name_team(self, team: str | None) -> None:
         """A team that is named has a row, so that facts can join it."""
@@ -38,8 +41,8 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """The natural keys whose rows a batch may change."""
+class Needed:
+    """The natural keys of rows that a batch changes and may not have begun."""
 
     teams: set[str]
     incidents: set[str]
@@ -52,48 +55,48 @@ def read(envelopes: Sequence[Envelope]) -> list[Decoded]:
     return [(envelope, decode(envelope)) for envelope in envelopes if envelope.type_name in READS]
 
 
-def touched(batch: Sequence[Decoded]) -> Touched:
-    """What has to be loaded before `fold`."""
-    found = Touched(set(), set(), set(), set())
+def needed(batch: Sequence[Decoded]) -> Needed:
+    """What has to be loaded before `fold`.
+
+    An aggregate whose first event is in the batch has no row, unless a stub, of which that event leaves nothing.
+    """
+    teams: set[str] = set()
+    first: dict[Fold, dict[str, int]] = {_fold_incident: {}, _fold_clock: {}, _fold_notification: {}}
     for envelope, event in batch:
-        forms = type(event) is TeamFormed
-        team = getattr(event, "key" if forms else "team", None)
-        if team:
-            found.teams.add(team)
-        match envelope.context:
-            case "incident":
-                found.incidents.add(envelope.subject)
-            case "sla":
-                found.clocks.add(envelope.subject)
-                found.incidents.add(cast(ClockFact, event).incident)
-            case _ if not forms:
-                found.notifications.add(envelope.subject)
-    return found
+        if isinstance(event, TeamFormed):
+            teams.add(event.key)
+        else:
+            first[_FOLDS[type(event)]].setdefault(envelope.subject, envelope.aggregateversion)
+    begun = [{key for key, version in found.items() if version > 1} for found in first.values()]
+    return Needed(teams, *begun)
 
 
 def fold(rows: Rows, batch: Sequence[Decoded]) -> None:
-    """Change `rows`, which holds everything `touched` names and the database knows."""
-    # Told apart by context first: an isinstance check of a pydantic class that fails is slow, and there are many.
+    """Change `rows`, which holds everything `needed` names and the database knows."""
     for envelope, event in batch:
-        match envelope.context:
-            case "incident":
-                _fold_incident(rows, envelope, cast(IncidentFact, event))
-            case "sla":
-                _fold_clock(rows, envelope, cast(ClockFact, event))
-            case _ if isinstance(event, TeamFormed):
-                rows.name_team(event.key)
-                if team := rows.teams.get(event.key):
-                    fold_team(team, event, envelope.time)
-            case _:
-                _fold_notification(rows, envelope, cast(DeliveryFact, event))
+        _FOLDS[type(event)](rows, envelope, event)
 
 
 def _fold_incident(rows: Rows, envelope: Envelope, event: IncidentFact) -> None:
-    rows.name_team(getattr(event, "team", None))
-    incident = rows.incidents.get(envelope.subject)
+    key = envelope.subject
+    incident = rows.incidents.get(key)
     if incident is None:
-        incident = rows.incidents[envelope.subject] = IncidentRow(envelope.subject)
+        incident = rows.incidents[key] = IncidentRow(key)
+    elif rows.stubs:
+        rows.stubs.discard(key)
     fold_incident(incident, event, envelope.time, envelope.organisation)
+    rows.name_team(incident.team)
+
+
+def _fold_clock(rows: Rows, envelope: Envelope, event: ClockFact) -> None:
+    clock = rows.clocks.get(envelope.subject)
+    if clock is None:
+        clock = rows.clocks[envelope.subject] = ClockRow(envelope.subject, event.incident, event.metric)
+        if event.incident not in rows.incidents:  # of a clock that exists, the incident exists
+            rows.incidents[event.incident] = IncidentRow(event.incident, number=event.number)
+            rows.stubs.add(event.incident)
+    fold_clock(clock, event, envelope.time, envelope.organisation)
+    rows.name_team(clock.team)
 
 
 def _fold_notification(rows: Rows, envelope: Envelope, event: DeliveryFact) -> None:
@@ -104,11 +107,19 @@ def _fold_notification(rows: Rows, envelope: Envelope, event: DeliveryFact) -> N
     fold_notification(notification, event, envelope.time, envelope.organisation)
 
 
-def _fold_clock(rows: Rows, envelope: Envelope, event: ClockFact) -> None:
-    rows.name_team(event.team)
-    if event.incident not in rows.incidents:
-        rows.incidents[event.incident] = IncidentRow(event.incident, number=event.number)
-    clock = rows.clocks.get(envelope.subject)
-    if clock is None:
-        clock = rows.clocks[envelope.subject] = ClockRow(envelope.subject, event.incident, event.metric)
-    fold_clock(clock, event, envelope.time, envelope.organisation)
+def _fold_team(rows: Rows, envelope: Envelope, event: TeamFormed) -> None:
+    rows.name_team(event.key)
+    if team := rows.teams.get(event.key):
+        fold_team(team, event, envelope.time)
+
+
+Fold = Callable[[Rows, Envelope, Any], None]
+
+# By class: an isinstance check of a pydantic class that fails is slow, and a `match` is a row of them.
+_FOLDS: Final[dict[type[Event], Fold]] = {
+    **dict.fromkeys(incidents.FACTS, _fold_incident),
+    **dict.fromkeys(clocks.FACTS, _fold_clock),
+    **dict.fromkeys(notifications.FACTS, _fold_notification),
+    TeamFormed: _fold_team,
+}
+READS: Final = frozenset(cls.type_name for cls in _FOLDS)

@@ -1,6 +1,6 @@
 """The calendar day of an instant, as the mart's date keys count it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,15 +11,19 @@ NO_DATE: Final = -1
 FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2049
 
+_OFFSET: Final = timezone(timedelta(hours=8))
+"""Of `ZONE` in all the years of `dim_date`: a fixed one is found several times as fast, once or more per event."""
+
 
 def date_key(instant: datetime | None) -> int:
     """YYYYMMDD in Asia/Shanghai; -1 for no instant and for days outside `dim_date`."""
     if instant is None or not FIRST_YEAR - 1 <= instant.year <= LAST_YEAR + 1:
         return NO_DATE
-    local = instant.astimezone(ZONE)
-    if not FIRST_YEAR <= local.year <= LAST_YEAR:
+    local = instant.astimezone(_OFFSET)
+    year = local.year
+    if not FIRST_YEAR <= year <= LAST_YEAR:
         return NO_DATE
-    return local.year * 10000 + local.month * 100 + local.day
+    return year * 10000 + local.month * 100 + local.day
 
 
 def whole_seconds(begin: datetime | None, end: datetime | None) -> int | None:
@@ -29,4 +33,4 @@ def whole_seconds(begin: datetime | None, end: datetime | None) -> int | None:
     return max(0, (end - begin) // _SECOND)
 
 
-_SECOND: Final = datetime(2000, 1, 1, 0, 0, 1) - datetime(2000, 1, 1)  # noqa: DTZ001 - a difference has no zone
+_SECOND: Final = timedelta(seconds=1)

@@ -5,6 +5,7 @@ every figure is one numerator over one denominator.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 
 Name = Literal["mtta", "mttr", "sla-attainment", "backlog"]
@@ -14,7 +15,8 @@ Name = Literal["mtta", "mttr", "sla-attainment", "backlog"]
 class Indicator:
     """A definition. `value` names the answer's field; `columns` is SQL over the fact `f`.
 
-    `details` names those of its columns that go out beside numerator and denominator.
+    `details` names those of its columns that go out beside numerator and denominator. `spread` is an expression over
+    `f` whose median and ninth decile are columns too, `median_seconds` and `p90_seconds`; empty: none.
     """
 
     name: Name
@@ -28,6 +30,7 @@ class Indicator:
     included: str
     columns: str
     details: tuple[str, ...]
+    spread: str = ""
 
 
 _CANCELLED = "Cancelled incidents count nowhere."
@@ -47,10 +50,9 @@ MTTA: Final = Indicator(
     columns="""
       coalesce(sum(f.seconds_to_acknowledge), 0)::bigint as numerator,
       count(f.seconds_to_acknowledge) as denominator,
-      percentile_disc(0.5) within group (order by f.seconds_to_acknowledge) as median_seconds,
-      percentile_disc(0.9) within group (order by f.seconds_to_acknowledge) as p90_seconds,
-      count(f.incident_id) - count(f.seconds_to_acknowledge) as unacknowledged""",
+      count(*) - count(f.seconds_to_acknowledge) as unacknowledged""",
     details=("median_seconds", "p90_seconds", "unacknowledged"),
+    spread="f.seconds_to_acknowledge",
 )
 
 MTTR: Final = Indicator(
@@ -65,10 +67,9 @@ MTTR: Final = Indicator(
     included="f.cancelled_at is null",
     columns="""
       coalesce(sum(f.seconds_to_resolve), 0)::bigint as numerator,
-      count(f.seconds_to_resolve) as denominator,
-      percentile_disc(0.5) within group (order by f.seconds_to_resolve) as median_seconds,
-      percentile_disc(0.9) within group (order by f.seconds_to_resolve) as p90_seconds""",
+      count(f.seconds_to_resolve) as denominator""",
     details=("median_seconds", "p90_seconds"),
+    spread="f.seconds_to_resolve",
 )
 
 SLA_ATTAINMENT: Final = Indicator(
@@ -85,28 +86,31 @@ SLA_ATTAINMENT: Final = Indicator(
     included="f.cancelled_at is null",
     columns="""
       count(*) filter (where f.met) as numerator,
-      count(f.clock_id) as denominator,
+      count(*) as denominator,
       count(*) filter (where not f.met) as missed,
-      count(f.clock_id) filter (where f.met is null) as breached_running,
+      count(*) filter (where f.met is null) as breached_running,
       count(*) filter (where f.provisional) as provisional""",
     details=("missed", "breached_running", "provisional"),
 )
 
 
-_AGES: Final = (
-    ("age_under_1_day", 0, 24),
-    ("age_1_to_3_days", 24, 72),
-    ("age_3_to_7_days", 72, 168),
-    ("age_7_to_30_days", 168, 720),
-    ("age_over_30_days", 720, None),
+AGES: Final = (
+    ("age_under_1_day", timedelta(0)),
+    ("age_1_to_3_days", timedelta(days=1)),
+    ("age_3_to_7_days", timedelta(days=3)),
+    ("age_7_to_30_days", timedelta(days=7)),
+    ("age_over_30_days", timedelta(days=30)),
 )
+"""Classes of age and where each begins; it ends where the next one begins. Days are of 24 hours."""
+
+_BELOW: Final = [*(least for _, least in AGES[1:]), None]
 
 
-def _aged(hours: int, below: int | None, name: str) -> str:
-    """A count of those whose age is at least `hours` and less than `below` hours."""
+def _aged(name: str, least: timedelta, below: timedelta | None) -> str:
+    """A count of those whose age is at least `least` and less than `below`."""
     age = "bucket.at - f.opened_at"
-    upper = "" if below is None else f" and {age} < interval '{below} hours'"
-    return f"count(f.incident_id) filter (where {age} >= interval '{hours} hours'{upper}) as {name}"
+    upper = "" if below is None else f" and {age} < interval '{below.days} days'"
+    return f"count(*) filter (where {age} >= interval '{least.days} days'{upper}) as {name}"
 
 
 BACKLOG: Final = Indicator(
@@ -120,15 +124,14 @@ BACKLOG: Final = Indicator(
     value="count",
     table="fact_incident",
     instant="f.opened_at",
-    included="f.opened_at <= bucket.at and (f.resolved_at is null or f.resolved_at > bucket.at)"
-    " and (f.closed_at is null or f.closed_at > bucket.at) and (f.cancelled_at is null or f.cancelled_at > bucket.at)",
+    included="f.opened_at <= bucket.at and (f.ended_at is null or f.ended_at > bucket.at)",
     columns=", ".join(
         (
-            "count(f.incident_id) as numerator",
-            *(_aged(hours, below, name) for name, hours, below in _AGES),
+            "count(*) as numerator",
+            *(_aged(name, least, below) for (name, least), below in zip(AGES, _BELOW, strict=True)),
         )
     ),
-    details=tuple(name for name, _, _ in _AGES),
+    details=tuple(name for name, _ in AGES),
 )
 
 INDICATORS: Final[dict[str, Indicator]] = {found.name: found for found in (MTTA, MTTR, SLA_ATTAINMENT, BACKLOG)}

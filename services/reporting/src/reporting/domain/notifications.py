@@ -1,7 +1,7 @@
 """How notify's events change the rows of deliveries and teams."""
 
 from datetime import datetime
-from typing import assert_never, get_args
+from typing import Final, assert_never, get_args
 
 from opsledger_events.contexts.notify import (
     NotificationDelivered,
@@ -13,7 +13,7 @@ from reporting.domain.days import date_key, whole_seconds
 from reporting.domain.rows import NotificationRow, TeamRow
 
 DeliveryFact = NotificationRequested | NotificationDelivered | NotificationFailed
-READS = frozenset(cls.type_name for cls in (*get_args(DeliveryFact), TeamFormed))
+FACTS: Final = get_args(DeliveryFact)
 
 
 def new_notification(delivery_id: str, event: DeliveryFact) -> NotificationRow:

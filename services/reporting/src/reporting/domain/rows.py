@@ -1,6 +1,7 @@
 """The mart's rows as events leave them. Field names are column names; `projections.columns` derives the SQL from them.
 
-Rows are accumulators: a batch loads them, folds its events into them and writes each once.
+Rows are accumulators: a batch loads them, folds its events into them and writes each once. They name their team; its
+surrogate key is the database's affair.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ class TeamRow:
     """One team that any event named."""
 
     team: str
-    team_key: int = UNKNOWN
     name: str = ""
     member_count: int | None = None
     formed_at: datetime | None = None
@@ -46,7 +46,6 @@ class IncidentRow:
     urgency: int | None = None
     priority_key: int = UNKNOWN
     team: str | None = None
-    team_key: int = UNKNOWN
     state: str = "unknown"
     responsibility: str | None = None
     opened_at: datetime | None = None
@@ -80,7 +79,6 @@ class ClockRow:
     service: str | None = None
     priority_key: int = UNKNOWN
     team: str | None = None
-    team_key: int = UNKNOWN
     state: str = "running"
     target_seconds: int | None = None
     elapsed_seconds: int = 0
@@ -116,7 +114,6 @@ class NotificationRow:
     template: str | None = None
     organisation: str | None = None
     team: str | None = None
-    team_key: int = UNKNOWN
     state: str = "requested"
     requested_at: datetime | None = None
     requested_date_key: int = NO_DATE

@@ -4,32 +4,32 @@ Written by the live subscription, not by a rebuild.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from opsledger_events import Envelope
 
-_RECORD = """
+RECORD: Final = """
 update reporting.progress set
   sequence = greatest(progress.sequence, new.sequence),
   event_at = greatest(progress.event_at, new.event_at),
   recorded_at = greatest(progress.recorded_at, new.recorded_at)
-from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[])
+from unnest(${0}::text[], ${1}::bigint[], ${2}::timestamptz[], ${3}::timestamptz[])
   as new (source_context, sequence, event_at, recorded_at)
 where progress.source_context = new.source_context
 """
+"""Moves each context's mark forward to the batch's last event, never back; four parameters, as `marks` gives them."""
 
 
-async def record_progress(connection: Any, envelopes: Sequence[Envelope]) -> None:
-    """Move each context's mark forward to the batch's last event; never back."""
-    latest: dict[str, tuple[int | None, datetime, datetime]] = {}
+def marks(envelopes: Sequence[Envelope]) -> list[Sequence[Any]]:
+    """By context: its last number, and the latest instants at which one of its events happened and was recorded."""
+    found: dict[str, list[Any]] = {}
     for envelope in envelopes:
-        before = latest.get(envelope.context)
-        latest[envelope.context] = (
-            envelope.sequence,
-            envelope.time if before is None else max(before[1], envelope.time),
-            envelope.recordedtime if before is None else max(before[2], envelope.recordedtime),
-        )
-    if latest:
-        contexts = sorted(latest)
-        await connection.execute(_RECORD, contexts, *zip(*(latest[context] for context in contexts), strict=True))
+        context = envelope.context
+        mark = found.get(context)
+        if mark is None:
+            found[context] = [context, envelope.sequence, envelope.time, envelope.recordedtime]
+        else:
+            mark[1] = envelope.sequence
+            mark[2] = max(mark[2], envelope.time)
+            mark[3] = max(mark[3], envelope.recordedtime)
+    return [list(column) for column in zip(*sorted(found.values()), strict=True)]
