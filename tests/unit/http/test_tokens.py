@@ -3,6 +3,7 @@
 import base64
 import json
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
+from opsledger_runtime import auth
 from opsledger_runtime.auth import (
+    LEEWAY_SECONDS,
     LOCAL_AUDIENCE,
     LOCAL_ISSUER,
     Caller,
@@ -107,6 +110,55 @@ def test_clocks_may_differ_by_a_minute(issuer: LocalIssuer, verifier: TokenVerif
     assert verifier.verify(issuer.sign(claims(exp=now - 30, nbf=now + 30))).subject == "p"
     with pytest.raises(Unauthenticated, match="expired"):
         verifier.verify(issuer.sign(claims(exp=now - 90)))
+
+
+def _at(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    instant = datetime.fromtimestamp(seconds, UTC)
+    monkeypatch.setattr(auth, "machine_time", lambda: instant)
+
+
+def test_a_remembered_token_ends_and_begins_to_the_second(
+    issuer: LocalIssuer, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = int(machine_time().timestamp())
+    token = issuer.sign(claims(nbf=now, exp=now + 600))
+    assert verifier.verify(token) is verifier.verify(token)
+    for seconds, refused in (
+        (now + 600 + LEEWAY_SECONDS - 0.001, None),
+        (now + 600 + LEEWAY_SECONDS, "expired"),
+        (now - LEEWAY_SECONDS, None),
+        (now - LEEWAY_SECONDS - 0.001, "not_yet_valid"),
+        (now, None),
+    ):
+        _at(monkeypatch, seconds)
+        if refused is None:
+            assert verifier.verify(token).subject == "p"
+        else:
+            with pytest.raises(Unauthenticated, match=refused):
+                verifier.verify(token)
+
+
+def test_other_keys_remember_nothing(issuer: LocalIssuer, verifier: TokenVerifier, tmp_path: Path) -> None:
+    token = issuer.token("agent")
+    verifier.verify(token)
+    changed = LocalIssuer.load_or_create(tmp_path / "changed.json")
+    with pytest.raises(Unauthenticated):
+        TokenVerifier(changed.jwks(), LOCAL_ISSUER, LOCAL_AUDIENCE).verify(token)
+
+
+def test_only_good_tokens_are_remembered_and_not_without_bound(
+    issuer: LocalIssuer, verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "REMEMBERED", 3)
+    tokens = [issuer.token("agent", subject=f"p-{number}") for number in range(5)]
+    for bad in ("x.y.z", issuer.token("agent", hours=-1), tokens[0][:-4] + "AAAA"):
+        with pytest.raises(Unauthenticated):
+            verifier.verify(bad)
+    assert len(verifier._verified) == 0
+    for _ in range(2):
+        assert [verifier.verify(token).subject for token in tokens] == [f"p-{number}" for number in range(5)]
+    assert len(verifier._verified) == 3
+    assert not any(token.encode() in verifier._verified for token in tokens)
 
 
 def test_a_list_of_audiences_may_hold_ours(issuer: LocalIssuer, verifier: TokenVerifier) -> None:

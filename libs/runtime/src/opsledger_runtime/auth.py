@@ -5,6 +5,7 @@ is not signed with an allowed algorithm by a known key, for this audience, now. 
 what is the permission table of each service.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,9 @@ ALL: Final = "*"
 
 MAX_TOKEN: Final = 8192
 """Longest token in characters."""
+
+REMEMBERED: Final = 4096
+"""So many verified tokens are remembered by one verifier."""
 
 LOCAL_ISSUER: Final = "opsledger-local"
 LOCAL_AUDIENCE: Final = "opsledger"
@@ -69,13 +73,28 @@ class Caller:
             raise Forbidden("You may not act for this organisation.", code="organisation_forbidden")
 
 
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token that was good, and between which seconds of machine time it is."""
+
+    caller: Caller
+    begins: float
+    ends: float
+
+
 class TokenVerifier:
-    """Turns a bearer token into a `Caller`."""
+    """Turns a bearer token into a `Caller`.
+
+    A signature that was good stays good under the same keys, so a token that comes again is looked at by the clock
+    alone. The keys of a verifier never change: new keys are a new verifier, which remembers nothing. Only good tokens
+    are remembered, by digest, so nobody fills the memory without the issuer's help and it holds no credential.
+    """
 
     def __init__(self, jwks: Mapping[str, Any], issuer: str, audience: str) -> None:
         self._keys = KeySet.import_key_set({"keys": list(jwks["keys"])})
         self._issuer = issuer
         self._audience = audience
+        self._verified: dict[bytes, _Verified] = {}
 
     def verify(self, token: str) -> Caller:
         """The caller that the token names.
@@ -85,13 +104,28 @@ class TokenVerifier:
         """
         if len(token) > MAX_TOKEN:
             raise Unauthenticated("too_long")
+        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        known = self._verified.get(digest)
+        if known is not None:
+            if known.begins <= machine_time().timestamp() < known.ends:
+                return known.caller
+            del self._verified[digest]  # what is wrong with it now is said below
+        found = self._verify(token)
+        if len(self._verified) >= REMEMBERED:
+            self._verified.pop(next(iter(self._verified)))  # the first that came, which is about the first to end
+        self._verified[digest] = found
+        return found.caller
+
+    def _verify(self, token: str) -> _Verified:
         try:
             found = jwt.decode(token, self._keys, algorithms=ALGORITHMS)
         except Exception as error:  # whatever a hostile token does to the parser, it is not a good token
             raise Unauthenticated(type(error).__name__) from error
         if str(found.header.get("typ", "")).lower() not in TYPES:
             raise Unauthenticated("wrong_typ")
-        return self._caller(found.claims)
+        caller = self._caller(found.claims)
+        begins = _instant(found.claims, "nbf") - LEEWAY_SECONDS if "nbf" in found.claims else float("-inf")
+        return _Verified(caller, begins, _instant(found.claims, "exp") + LEEWAY_SECONDS)
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         now = machine_time().timestamp()

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client import Gauge as Metric
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics import MetricWrapperBase
 
 from opsledger_runtime.clock import monotonic
 
@@ -33,6 +35,15 @@ REQUESTS: Final = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 COMMANDS_IN_FLIGHT: Final = Metric("opsledger_commands_in_flight", "Commands running or waiting", ["context"])
+
+
+_M = TypeVar("_M", bound=MetricWrapperBase)
+
+
+@cache
+def child(metric: _M, *labels: str) -> _M:
+    """As `metric.labels`, found by one look into a dictionary; there are as many as the metric itself keeps."""
+    return metric.labels(*labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from opsledger_runtime import metrics
 from opsledger_runtime.http import docs, health, problems
 from opsledger_runtime.http import exchange as exchanges
 from opsledger_runtime.http.doors import EVENTS_ACTION, STATUS_ACTION, Look
-from opsledger_runtime.http.gate import Gate
+from opsledger_runtime.http.gate import VERSION, Gate
 from opsledger_runtime.http.pages import DEFAULT_LIMIT, Cursor, Limit, Page, version_after
+from opsledger_runtime.http.shortcuts import Directory
 
 if TYPE_CHECKING:
     from opsledger_runtime.running import Running
@@ -62,17 +63,19 @@ def build_app(runnings: "Sequence[Running]") -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    directories: dict[str, Directory] = {}
     for running in runnings:
         router = APIRouter()
-        router.include_router(running.service.routes(running))
+        own = running.service.routes(running)
+        router.include_router(own)
         _add_insight(router, running)
-        app.include_router(
-            router, prefix=f"/api/{running.context}/v1", tags=[running.service.title], responses=_REFUSALS
-        )
+        prefix = f"/api/{running.context}/{VERSION}"
+        app.include_router(router, prefix=prefix, tags=[running.service.title], responses=_REFUSALS)
+        directories[running.context] = Directory(prefix, own.routes)
     _add_platform(app, list(runnings))
     app.add_exception_handler(HTTPException, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse)
-    app.add_middleware(Gate, runnings={running.context: running for running in runnings})
+    app.add_middleware(Gate, runnings={running.context: running for running in runnings}, directories=directories)
     _describe(app)
     return app
 

@@ -131,39 +131,44 @@ class Doors:
     def _ask(self, door: Door, if_match: bool) -> Any:
         roles = self._roles(door.action)
 
+        def asked(exchange: Exchange) -> Ask:
+            exchange.kind, exchange.action = "command", door.action
+            caller = _permitted(exchange, roles)
+            head = exchange.head
+            if head.repeated(b"idempotency-key") or head.repeated(b"if-match"):
+                raise Problem("bad_request")
+            key = head.get(b"idempotency-key")
+            if key is None and caller.machine and not door.intake:
+                raise Problem("idempotency_key_required")
+            if key is not None and not _KEY.fullmatch(key):
+                raise Problem("bad_idempotency_key")
+            version = _expected_version(head.get(b"if-match"), if_match)
+            command_id = ids.new_id() if key is None else ids.caller_command_id(caller.subject, key)
+            structlog.contextvars.bind_contextvars(command_id=str(command_id))
+            return Ask(
+                caller,
+                command_id,
+                version,
+                keyed=key is not None,
+                wait=positions.preferred_wait(head.get(b"prefer")),
+                running=self._running,
+                exchange=exchange,
+            )
+
         async def ask(
             request: Request,
             idempotency_key: IdempotencyKey = None,
             if_match_header: IfMatch = None,
             prefer: Prefer = None,
         ) -> Ask:
-            exchange = exchanges.of(request.scope)
-            exchange.kind, exchange.action = "command", door.action
-            caller = _permitted(exchange, roles)
-            for name in ("idempotency-key", "if-match"):
-                if len(request.headers.getlist(name)) > 1:
-                    raise Problem("bad_request")
-            if idempotency_key is None and caller.machine and not door.intake:
-                raise Problem("idempotency_key_required")
-            if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-                raise Problem("bad_idempotency_key")
-            version = _expected_version(if_match_header, if_match)
+            # The parameters are there for the description; the values come from the exchange, as they do for a
+            # command that does not pass through the framework.
+            found = asked(exchanges.of(request.scope))
             await request.body()  # the fingerprint covers it, even where the endpoint has no use for it
-            command_id = (
-                ids.new_id() if idempotency_key is None else ids.caller_command_id(caller.subject, idempotency_key)
-            )
-            structlog.contextvars.bind_contextvars(command_id=str(command_id))
-            return Ask(
-                caller,
-                command_id,
-                version,
-                keyed=idempotency_key is not None,
-                wait=positions.preferred_wait(prefer),
-                running=self._running,
-                exchange=exchange,
-            )
+            return found
 
         ask.opsledger_door = door  # type: ignore[attr-defined]
+        ask.opsledger_asked = asked  # type: ignore[attr-defined]
         return Depends(ask)
 
 
@@ -212,8 +217,9 @@ class Ask:
 
     async def _kept(self, work: Callable[[Transaction], Awaitable[Answer]]) -> idempotency.KeptAnswer:
         doors = self.running.doors
-        early: asyncio.Future[idempotency.KeptAnswer] = asyncio.get_running_loop().create_future()
-        bug = planted("acknowledge-before-commit")
+        early: asyncio.Future[idempotency.KeptAnswer] | None = None
+        if planted("acknowledge-before-commit"):
+            early = asyncio.get_running_loop().create_future()
 
         async def attempt(transaction: Transaction) -> idempotency.KeptAnswer:
             if self.keyed:
@@ -225,14 +231,14 @@ class Ask:
             found = idempotency.KeptAnswer(answer.status, render(answer), json_bytes(answer), last)
             if self.keyed:
                 await doors.kept.keep(transaction, self.command_id, self.exchange, found)
-            if bug and not early.done():
+            if early is not None and not early.done():
                 early.set_result(found)
                 await asyncio.sleep(0.05)
             return found
 
         running = self.running.store.run(attempt, retry=self.expected_version is None)
         try:
-            if bug:
+            if early is not None:
                 return await _first(early, running)
             return await running
         except DomainError as error:

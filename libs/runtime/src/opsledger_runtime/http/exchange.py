@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from opsledger_runtime.auth import Caller
+from opsledger_runtime.http.head import Head
 from opsledger_runtime.http.tracing import Trace
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Exchange:
     query: str
     language: str
     trace: Trace
+    head: Head
     running: "Running | None" = None
     caller: Caller | None = None
     action: str | None = None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from opsledger_runtime.clock import monotonic
 from opsledger_runtime.http.problems import Problem
-from opsledger_runtime.metrics import COMMANDS_IN_FLIGHT, accepting
+from opsledger_runtime.metrics import COMMANDS_IN_FLIGHT, accepting, child
 
 if TYPE_CHECKING:
     from opsledger_runtime.running import Running
@@ -46,6 +46,9 @@ class Admission:
         if self._inside >= self._limit:
             raise Problem("too_many_requests", headers={"Retry-After": "1"})
         self._count(1)
+        if not self._slots.locked():
+            await self._slots.acquire()  # there is one, so nothing is waited for
+            return
         try:
             async with asyncio.timeout(QUEUE_SECONDS):
                 await self._slots.acquire()
@@ -63,7 +66,7 @@ class Admission:
 
     def _count(self, change: int) -> None:
         self._inside += change
-        COMMANDS_IN_FLIGHT.labels(self._running.context).set(self._inside)
+        child(COMMANDS_IN_FLIGHT, self._running.context).set(self._inside)
 
     def _check(self) -> None:
         running = self._running

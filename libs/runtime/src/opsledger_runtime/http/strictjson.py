@@ -21,8 +21,8 @@ _LONE: Final = re.compile("[\ud800-\udfff]")
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
-def check(body: bytes) -> None:
-    """Refuse a body that is not strict JSON.
+def check(body: bytes) -> Any:
+    """What the body says; one that is not strict JSON is refused.
 
     Raises:
         Problem: 400 where it cannot be read, 422 where a value cannot be kept; `errors` point at it.
@@ -34,14 +34,22 @@ def check(body: bytes) -> None:
             if found is not None:
                 code = "nul_character" if found[0] == "\0" else "lone_surrogate"
                 raise Problem(code, errors=[FieldError(_shown(path), code)])
+    return value
 
 
-def cleaned(body: bytes) -> bytes:
-    """As `check`, with NUL and lone surrogates replaced by U+FFFD: for senders that do not repeat what was refused."""
+def mended(body: bytes) -> tuple[Any, bytes]:
+    """What the body says, and as bytes, with NUL and lone surrogates replaced by U+FFFD.
+
+    For senders that do not repeat what was refused.
+
+    Raises:
+        Problem: 400 where it cannot be read.
+    """
     value = _parse(body)
     if _ESCAPED.search(body) is None:
-        return body
-    return json.dumps(_map_texts(value, lambda text: _UNSTORABLE.sub("\ufffd", text)), ensure_ascii=False).encode()
+        return value, body
+    value = _map_texts(value, lambda text: _UNSTORABLE.sub("\ufffd", text))
+    return value, json.dumps(value, ensure_ascii=False).encode()
 
 
 def _parse(body: bytes) -> Any:
@@ -50,9 +58,7 @@ def _parse(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Problem("not_utf8", at=error.start) from error
     try:
-        value = json.loads(
-            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
-        )
+        value = _DECODE(text)
         # Only a body with that many brackets can be that deep.
         if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
             _measure(value)
@@ -88,15 +94,16 @@ def _constant(text: str) -> float:
     raise Problem("number_out_of_range", number=text)
 
 
+_DECODE: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
+).decode
+
+
 def _measure(value: Any) -> None:
-    level = [value]
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for found in level
-            if isinstance(found, dict | list)
-            for child in (found.values() if isinstance(found, dict) else found)
-        ]
+        inner = [child for found in level for child in (found.values() if type(found) is dict else found)]
+        level = [child for child in inner if type(child) is dict or type(child) is list]
         if not level:
             return
     raise RecursionError
