@@ -1,6 +1,5 @@
 """HTTP to commands and queries of incidents. Holds no rule: the decider refuses, the runtime's doors guard."""
 
-from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -24,6 +23,7 @@ from incident.domain.commands import (
 )
 from incident.intake import alertmanager, kept_aside, received
 from incident.intake.taking import Intake
+from incident.intake.tidying import Tidying
 from incident.permissions import sees_history, sees_own_only
 from incident.projections import incident_queue
 from incident.projections.incident_row import IncidentRow, from_record, shown
@@ -253,23 +253,20 @@ def _add_queries(router: APIRouter, doors: Doors) -> None:
 
 
 def _add_intake(router: APIRouter, doors: Doors, settings: IncidentSettings) -> None:
+    tidy = Tidying()
+
     @router.post("/alerts/alertmanager", status_code=202, responses=_TAKEN)
     async def take_in(payload: Annotated[Any, Body()], ask: Annotated[Ask, doors.intake("alert.take_in")]) -> Response:
         """Alertmanager's webhook, version 4; what cannot be read is kept aside and the rest goes in."""
+        delivery, traceparent = str(ask.command_id), ask.exchange.trace.traceparent
+
+        def metadata(command_id: UUID, organisation: str | None) -> Metadata:
+            actor = ask.caller.subject
+            return Metadata(command_id, actor, organisation, delivery, delivery, traceparent=traceparent)
 
         async def work(transaction: Transaction) -> Answer:
             batch = alertmanager.read(payload, transaction.now)
             received = payload["alerts"]
-
-            def metadata(command_id: UUID, organisation: str | None) -> Metadata:
-                delivery = str(ask.command_id)
-                return replace(
-                    ask.metadata(organisation),
-                    command_id=command_id,
-                    correlation_id=delivery,
-                    causation_id=delivery,
-                )
-
             taken = await Intake(
                 transaction,
                 ask.caller.subject,
@@ -277,6 +274,7 @@ def _add_intake(router: APIRouter, doors: Doors, settings: IncidentSettings) -> 
                 metadata,
                 settings,
                 lambda index: alertmanager.as_bytes(received[index]),
+                tidy,
             ).take(batch)
             answer = TakenIn(
                 received=len(received),

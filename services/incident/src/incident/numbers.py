@@ -8,4 +8,9 @@ async def next_numbers(connection: Any, count: int) -> list[str]:
     if count == 0:
         return []
     rows = await connection.fetch("select nextval('incident_number') as no from generate_series(1, $1)", count)
-    return [f"INC{row['no']:07d}" for row in rows]
+    return [spelled(row["no"]) for row in rows]
+
+
+def spelled(no: int) -> str:
+    """The number as people know it."""
+    return f"INC{no:07d}"

@@ -19,7 +19,8 @@ _LOCK: Final = """
 insert into alert (source, fingerprint) select $1, fingerprint from unnest($2::text[]) as new (fingerprint)
 order by fingerprint
 on conflict (source, fingerprint) do update set source = excluded.source
-returning fingerprint, starts_at, state, ends_at, ended_received, incident, changes
+returning fingerprint, starts_at, state, ends_at, ended_received, incident, changes,
+  case when incident is null then nextval('incident_number') end
 """
 _SEEN: Final = """
 select distinct fingerprint, starts_at, status from alert_intake
@@ -27,7 +28,15 @@ join unnest($2::text[], $3::timestamptz[], $4::text[]) as new (fingerprint, star
   using (fingerprint, starts_at, status)
 where source = $1
 """
-_COUNT: Final = """
+_KEEP: Final = """
+with kept as (
+  update alert
+  set starts_at = new.starts_at, state = new.state, ends_at = new.ends_at, ended_received = new.ended_received,
+    incident = new.incident, changes = new.changes
+  from unnest($8::text[], $9::timestamptz[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[],
+    $14::bigint[]) as new (fingerprint, starts_at, state, ends_at, ended_received, incident, changes)
+  where alert.source = $1 and alert.fingerprint = new.fingerprint
+)
 insert into alert_intake (source, fingerprint, starts_at, status, incident, count, first_received, last_received)
 select $1, fingerprint, starts_at, status, incident, count, $2, $2
 from unnest($3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[])
@@ -35,14 +44,6 @@ from unnest($3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[])
 order by fingerprint, starts_at, status, incident
 on conflict (source, fingerprint, starts_at, status, incident) do update
 set count = alert_intake.count + excluded.count, last_received = excluded.last_received
-"""
-_KEEP: Final = """
-update alert
-set starts_at = new.starts_at, state = new.state, ends_at = new.ends_at, ended_received = new.ended_received,
-  incident = new.incident, changes = new.changes
-from unnest($2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::bigint[])
-  as new (fingerprint, starts_at, state, ends_at, ended_received, incident, changes)
-where alert.source = $1 and alert.fingerprint = new.fingerprint
 """
 # Rows that another batch is counting just now are not old, and waiting for each other would be a deadlock.
 _FORGET: Final = """
@@ -71,10 +72,14 @@ class Known:
     changes: int = 0
 
 
-async def lock(connection: Any, source: str, fingerprints: set[str]) -> dict[str, Known]:
-    """What is known of each; nobody else takes these in until the transaction ends."""
+async def lock(connection: Any, source: str, fingerprints: set[str]) -> tuple[dict[str, Known], list[int]]:
+    """What is known of each, and a number for each without an incident, ascending.
+
+    Nobody else takes these in until the transaction ends.
+    """
     rows = await connection.fetch(_LOCK, source, sorted(fingerprints))
-    return {fingerprint: Known(*facts) for fingerprint, *facts in rows}
+    known = {fingerprint: Known(*facts) for fingerprint, *facts, _ in rows}
+    return known, sorted(row[-1] for row in rows if row[-1] is not None)
 
 
 async def seen(connection: Any, source: str, keys: set[Key]) -> set[Key]:
@@ -85,20 +90,20 @@ async def seen(connection: Any, source: str, keys: set[Key]) -> set[Key]:
     return {(row["fingerprint"], row["starts_at"], row["status"]) for row in rows}
 
 
-async def count(connection: Any, source: str, now: datetime, counts: Mapping[tuple[Key, str | None], int]) -> None:
-    """Add to how often each state of an alert came, by the incident that it belongs to."""
-    rows = [(*key, incident, number) for (key, incident), number in counts.items()]
-    await connection.execute(_COUNT, source, now, *columns(rows, 5))
-
-
-async def keep(connection: Any, source: str, changed: Mapping[str, Known]) -> None:
-    """Remember what is known now."""
-    rows = [
-        (name, known.starts_at, known.state, known.ends_at, known.ended_received, known.incident, known.changes)
-        for name, known in changed.items()
+async def keep(
+    connection: Any,
+    source: str,
+    now: datetime,
+    counts: Mapping[tuple[Key, str | None], int],
+    changed: Mapping[str, Known],
+) -> None:
+    """Add to how often each state of an alert came, by the incident that it belongs to; remember what is known now."""
+    came = [(*key, incident, number) for (key, incident), number in counts.items()]
+    known = [
+        (name, one.starts_at, one.state, one.ends_at, one.ended_received, one.incident, one.changes)
+        for name, one in changed.items()
     ]
-    if rows:
-        await connection.execute(_KEEP, source, *columns(rows, 7))
+    await connection.execute(_KEEP, source, now, *columns(came, 5), *columns(known, 7))
 
 
 async def forget(connection: Any, now: datetime) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import reduce
 from typing import Final
 from uuid import UUID
 
@@ -22,9 +23,9 @@ from incident.handlers import LEEWAY
 from incident.intake import kept_aside, received
 from incident.intake.alert import Alert, Batch, Unreadable
 from incident.intake.received import Key, Known
-from incident.numbers import next_numbers
+from incident.intake.tidying import Tidying
+from incident.numbers import next_numbers, spelled
 from incident.settings import IncidentSettings
-from opsledger_events import Event
 from opsledger_events.envelope import format_instant
 from opsledger_runtime import ids
 from opsledger_runtime.errors import DomainError, VersionConflict
@@ -56,9 +57,10 @@ class Intake:
     metadata: Callable[[UUID, str | None], Metadata]
     settings: IncidentSettings
     raw: Callable[[int], bytes]
+    tidy: Tidying
     known: dict[str, Known] = field(default_factory=dict)
     seen: set[Key] = field(default_factory=set)
-    numbers: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
     taken: Taken = field(default_factory=Taken)
 
     async def take(self, batch: Batch) -> Taken:
@@ -68,27 +70,36 @@ class Intake:
         alerts = [alert for alert in batch.alerts if self._in_scope(alert)]
         if alerts:
             await self._take(alerts)
-            await received.forget(connection, now)
         await kept_aside.put(connection, self.source, now, self.taken.rejected)
-        await kept_aside.forget(connection, now)
+        await self.tidy.sometimes(connection, now)
         return self.taken
 
     async def _take(self, alerts: Sequence[Alert]) -> None:
         connection, now = self.transaction.connection, self.transaction.now
-        self.known = await received.lock(connection, self.source, {alert.fingerprint for alert in alerts})
+        self.known, self.numbers = await received.lock(connection, self.source, {alert.fingerprint for alert in alerts})
         before = {fingerprint: replace(known) for fingerprint, known in self.known.items()}
         others = {_key(a) for a in alerts if before[a.fingerprint].starts_at not in (None, a.starts_at)}
         self.seen = await received.seen(connection, self.source, others)
-        first = {a.fingerprint for a in alerts if a.state == "firing" and before[a.fingerprint].incident is None}
-        self.numbers = await next_numbers(connection, len(first))
-        counts: Counter[tuple[Key, str | None]] = Counter()
         # "firing" sorts before "resolved", as it happens.
-        for alert in sorted(alerts, key=lambda alert: (alert.starts_at, alert.state, alert.index)):
+        alerts = sorted(alerts, key=lambda alert: (alert.starts_at, alert.state, alert.index))
+        await self.transaction.load_many(DECIDER, self._concerned(alerts))
+        counts: Counter[tuple[Key, str | None]] = Counter()
+        for alert in alerts:
             await self._one(alert)
             counts[_key(alert), self.known[alert.fingerprint].incident] += 1
-        await received.count(connection, self.source, now, counts)
         changed = {name: known for name, known in self.known.items() if known != before[name]}
-        await received.keep(connection, self.source, changed)
+        await received.keep(connection, self.source, now, counts, changed)
+
+    def _concerned(self, alerts: Sequence[Alert]) -> list[str]:
+        """The incidents that the batch has news for; those that it may open too, where some may be there already."""
+        found = dict[str, None]()
+        for alert in alerts:
+            known = self.known[alert.fingerprint]
+            if self.transaction.again and alert.state == "firing":
+                found[self._incident(alert, known)] = None
+            if known.incident is not None and not self._is_repeat(alert, known):
+                found[known.incident] = None
+        return list(found)
 
     def _organisation(self, alert: Alert) -> str | None:
         if alert.organisation is None and self.organisations is not None and len(self.organisations) == 1:
@@ -138,7 +149,7 @@ class Intake:
         if loaded.state.state not in OPEN:
             return False
         command = RecordAlertState(alert.fingerprint, "firing", alert.starts_at)
-        if await self._tell(alert, known, known.incident, loaded, [command]):
+        if self._tell(alert, known, known.incident, loaded, [command]):
             self.taken.changed += 1
         else:
             self.taken.repeated += 1
@@ -152,7 +163,7 @@ class Intake:
             loaded = await self.transaction.load(DECIDER, known.incident)
             ended = RecordAlertState(alert.fingerprint, "resolved", alert.ends_at or self.transaction.now)
             commands = [ended, *(self._resolution() if loaded.state.state in OPEN else [])]
-            await self._tell(alert, known, known.incident, loaded, commands)
+            self._tell(alert, known, known.incident, loaded, commands)
         known.starts_at, known.state, known.ends_at = alert.starts_at, "resolved", alert.ends_at
         known.ended_received = self.transaction.now
         self.taken.changed += 1
@@ -177,13 +188,16 @@ class Intake:
             return []
         return [ResolveIncident(self.settings.alert_responsibility, RESOLUTION)]
 
+    def _incident(self, alert: Alert, known: Known) -> str:
+        """The id of the incident that the alert would open."""
+        return str(ids.derived_id("incident", self.source, *_texts(alert), str(known.changes)))
+
     async def _open(self, alert: Alert, known: Known, then: list[Command]) -> None:
         organisation = self._organisation(alert)
-        incident = str(ids.derived_id("incident", self.source, *_texts(alert), str(known.changes)))
-        if not self.numbers:
-            self.numbers = await next_numbers(self.transaction.connection, 1)
+        incident = self._incident(alert, known)
+        number = self.numbers.pop(0) if self.numbers else None
         command = OpenIncident(
-            number=self.numbers.pop(0),
+            number=spelled(number) if number else (await next_numbers(self.transaction.connection, 1))[0],
             title=alert.title,
             description=alert.description,
             impact=alert.impact,
@@ -196,12 +210,14 @@ class Intake:
             team=alert.team,
             alert=AlertOrigin(self.source, alert.fingerprint, alert.starts_at),
         )
-        loaded = await self.transaction.load(DECIDER, incident)
-        await self._tell(alert, known, incident, loaded, [command, *then], organisation)
+        # Almost never is it there already, and then the store meets a conflict: only after one is it looked for.
+        nothing = Loaded(DECIDER.initial_state)
+        loaded = await self.transaction.load(DECIDER, incident) if self.transaction.again else nothing
+        self._tell(alert, known, incident, loaded, [command, *then], organisation)
         known.incident = incident
         self.taken.opened += 1
 
-    async def _tell(
+    def _tell(
         self,
         alert: Alert,
         known: Known,
@@ -215,11 +231,13 @@ class Intake:
         Raises:
             VersionConflict: somebody else's event came in between, so all of the batch is judged anew.
         """
-        state, events = loaded.state, list[Event]()
-        for command in commands:
-            for event in DECIDER.decide(command, state):
-                state = DECIDER.evolve(state, event)
-                events.append(event)
+        first, *others = commands
+        state, events = loaded.state, list(DECIDER.decide(first, loaded.state))
+        decided = events
+        for command in others:
+            state = reduce(DECIDER.evolve, decided, state)
+            decided = list(DECIDER.decide(command, state))
+            events = [*events, *decided]
         # One alert may come and go with one start: the number of changes tells its commands apart.
         command_id = ids.derived_id("alert", self.source, *_texts(alert), alert.state, str(known.changes))
         known.changes += 1
