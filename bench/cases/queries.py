@@ -154,14 +154,14 @@ async def _measure_indicator(bench: Bench, platform: Platform, name: str, now: d
         answers["refused"] += found["refused"]
         answers["bytes"] = max(answers["bytes"], found["bytes"])
         medians.append(f"{percentile(found['latencies_ms'], 0.5):.0f}")
-        given = {
+        telling = {
             "url": platform.access("reporting").owner_database_url,
             "asked": [{"name": name, "by": by}] * (count // 2 + 1),
             "begins": begins.isoformat(),
             "ends": ends.isoformat(),
             "now": now.isoformat(),
         }
-        sql += (await apart.run("bench.cases.queries_apart:indicator_sql", given)).value
+        sql += (await apart.run("bench.cases.queries_apart:indicator_sql", telling)).value
     _record(bench, f"{name} over a year, by each of {len(_GROUPS)} groups", answers, sql, _INDICATOR_AIM_MS)
     return medians
 

@@ -52,5 +52,6 @@ class Event(BaseModel):
     @classmethod
     def read(cls, data: dict[str, Any]) -> Self:
         """Decode stored or received data, ignoring optional fields that a newer release added."""
-        read: Self = cls.__pydantic_validator__.validate_python(data, extra="ignore")  # without `model_validate` around it
+        # As `model_validate` does, without what it does before: this is done for every event that anybody receives.
+        read: Self = cls.__pydantic_validator__.validate_python(data, extra="ignore")
         return read

@@ -103,9 +103,9 @@ def _measure(value: Any) -> None:
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(MAX_DEPTH + 1):
         inner = [child for found in level for child in (found.values() if type(found) is dict else found)]
-        level = [child for child in inner if type(child) is dict or type(child) is list]
-        if not level:
+        if not inner:
             return
+        level = [child for child in inner if type(child) is dict or type(child) is list]
     raise RecursionError
 
 
