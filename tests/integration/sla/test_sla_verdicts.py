@@ -80,6 +80,8 @@ async def test_a_story_told_long_after_it_happened_has_no_timer_before_it_became
     assert set((await levels.timers("old")).values()) == {at(100)}  # the rest of the story may be in the next batch
     await levels.open("new", 99, number="INC0000010")
     assert min((await levels.timers("new", "resolution")).values()) == at(102)
+    await levels.fire_until(100)  # the warning and the breach became due at once, and are told in their own order
+    assert await levels.names("old") == ["SLAClockStarted@0", "SLAWarningReached@3", "SLABreached@4"]
 
 
 async def test_what_is_said_before_an_imported_event_is_imported_too(levels: ServiceLevels) -> None:

@@ -76,17 +76,16 @@ async def report(
     await tx.execute(CLOCK, clock, told, metadata, time=told.at)
 
 
-async def announce_due(book: Casebook, clock: str, percent: int | None, due: datetime, *, provisional: bool) -> None:
-    """A timer came: announce the warning (`percent`) or breach (None) if it is pending at `due`."""
+async def announce_due(book: Casebook, clock: str, due: datetime, *, provisional: bool) -> None:
+    """A timer came: announce what is pending by then, in order, since a breach silences the warnings before it."""
     loaded = await book.tx.load(CLOCK, clock)
     if not loaded.state.started:
         return
     calendar = await book.definitions.calendar(loaded.state.calendar, loaded.state.calendar_revision)
+    facts = book.facts(loaded.state.incident)
     for mark in loaded.state.pending(calendar):
-        if mark.percent == percent and mark.at <= due:
-            facts = book.facts(loaded.state.incident)
-            await _announce(book, clock, loaded, mark, facts, calendar, None, provisional=provisional)
-            return
+        if mark.at <= due:
+            loaded = await _announce(book, clock, loaded, mark, facts, calendar, None, provisional=provisional)
 
 
 async def _announce(

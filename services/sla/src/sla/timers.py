@@ -53,9 +53,7 @@ def _due_instants(row: Any) -> dict[str, datetime | None]:
 async def _fire(tx: Transaction, timers: Sequence[Due]) -> None:
     book = await Casebook.of_clocks(tx, [due.key.partition("/")[0] for due in timers])
     for due in timers:
-        clock, _, percent = due.key.partition("/")
-        wanted = None if percent == "breach" else int(percent.removeprefix("warning/"))
-        await announce_due(book, clock, wanted, due.due, provisional=due.provisional)
+        await announce_due(book, due.key.partition("/")[0], due.due, provisional=due.provisional)
 
 
 CLOCK_TIMERS = Projection("clock_timers", 1, READS, (), _apply)
