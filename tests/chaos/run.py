@@ -182,7 +182,7 @@ async def _check(storm: Storm, report: Report, since: datetime, until: datetime)
             found["clocks and timers as computed"] = await clocks.standing(wanted, connections["sla"], since)
         if "notify" in events:
             found["a notice for each event"] = await read_models.notices(connections, events)
-            found["the ledger agrees with the mail sink"] = await checker.mails(connections["notify"], sunk)
+            found["the ledger agrees with the mail sink"] = await checker.mails(connections["notify"], sunk, since)
 
 
 def _count(report: Report, events: Mapping[str, Sequence[Envelope]], sunk: Sequence[Any]) -> None:
