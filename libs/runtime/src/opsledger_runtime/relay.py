@@ -39,7 +39,7 @@ _RETRY_LIMIT_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.005
 _LOOK_LIMIT_SECONDS: Final = 0.1
 _LEAST_SECONDS: Final = 0.0025
-_MOST_SECONDS: Final = 0.02
+_MOST_SECONDS: Final = 0.006
 """From the beginning of one numbering to the next: who comes within it travels together."""
 _ROOM_SECONDS: Final = 0.25
 _HEARTBEAT_SECONDS: Final = 0.75

@@ -1,5 +1,6 @@
 """A monitoring alert in this context's own words, whoever sent it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,14 +8,9 @@ from incident.domain.commands import AlertState
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    """One alert. `fingerprint`, `starts_at` and `state` together recognise a repeat. Instants are the sender's."""
+class Report:
+    """What an alert says, in the words of an incident."""
 
-    index: int
-    fingerprint: str
-    state: AlertState
-    starts_at: datetime
-    ends_at: datetime | None
     title: str
     description: str
     impact: int
@@ -22,8 +18,23 @@ class Alert:
     category: str | None = None
     service: str | None = None
     configuration_item: str | None = None
-    organisation: str | None = None
     team: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert. `fingerprint`, `starts_at` and `state` together recognise a repeat. Instants are the sender's.
+
+    `report` puts into words what it says; most alerts are repeats, of which nobody wants to know that again.
+    """
+
+    index: int
+    fingerprint: str
+    state: AlertState
+    starts_at: datetime
+    ends_at: datetime | None
+    organisation: str | None
+    report: Callable[[], Report]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from incident.domain.commands import AlertState
-from incident.intake.alert import Alert, Batch, Unreadable
+from incident.intake.alert import Alert, Batch, Report, Unreadable
 from opsledger_events.envelope import InvalidEnvelope, parse_instant
 from opsledger_events.names import is_name, is_opaque_id
 from opsledger_runtime.errors import FieldError, Invalid
@@ -75,13 +75,22 @@ def _alert(index: int, raw: Any, group_status: Any, now: datetime) -> Alert:
     except InvalidEnvelope:
         ends_at = None  # that it ended counts more than when
     fingerprint = _fingerprint(raw.get("fingerprint"), labels)
-    impact, urgency = LEVELS.get(labels.get("severity", "").strip().lower(), _MIDDLE)
     return Alert(
         index=index,
         fingerprint=fingerprint,
         state=_state(raw.get("status", group_status), ends_at, now),
         starts_at=starts_at or now,
         ends_at=ends_at,
+        organisation=_label(labels, "organisation", is_opaque_id),
+        report=lambda: _report(raw, labels, annotations, fingerprint),
+    )
+
+
+def _report(
+    raw: Mapping[str, Any], labels: Mapping[str, str], annotations: Mapping[str, str], fingerprint: str
+) -> Report:
+    impact, urgency = LEVELS.get(labels.get("severity", "").strip().lower(), _MIDDLE)
+    return Report(
         title=_title(labels, annotations, fingerprint),
         description=_description(raw, labels, annotations),
         impact=impact,
@@ -89,7 +98,6 @@ def _alert(index: int, raw: Any, group_status: Any, now: datetime) -> Alert:
         category=_label(labels, "category", is_name),
         service=_label(labels, "service", is_name),
         configuration_item=_label(labels, "configuration_item", is_name) or _label(labels, "instance", is_name),
-        organisation=_label(labels, "organisation", is_opaque_id),
         team=_label(labels, "team", is_opaque_id),
     )
 
@@ -155,7 +163,10 @@ def _description(raw: Mapping[str, Any], labels: Mapping[str, str], annotations:
 
 def _label(labels: Mapping[str, str], name: str, fits: Callable[[str], bool]) -> str | None:
     """The label, unless it could not be used as what it stands for: then the description alone shows it."""
-    found = labels.get(name, "").strip()
+    found = labels.get(name)
+    if not found:
+        return None
+    found = found.strip()
     return found if fits(found) else None
 
 

@@ -22,20 +22,25 @@ on conflict (source, fingerprint) do update set source = excluded.source
 returning fingerprint, starts_at, state, ends_at, ended_received, incident, changes,
   case when incident is null then nextval('incident_number') end
 """
+# Each is looked up by itself: a join may read all that a source ever sent, when the planner takes the table for small.
 _SEEN: Final = """
-select distinct fingerprint, starts_at, status from alert_intake
-join unnest($2::text[], $3::timestamptz[], $4::text[]) as new (fingerprint, starts_at, status)
-  using (fingerprint, starts_at, status)
-where source = $1
+select distinct fingerprint, starts_at, status
+from unnest($2::text[], $3::timestamptz[], $4::text[]) as new (fingerprint, starts_at, status)
+cross join lateral (
+  select from alert_intake a
+  where a.source = $1 and a.fingerprint = new.fingerprint and a.starts_at = new.starts_at and a.status = new.status
+  limit 1
+) as found
 """
+# The rows of `alert` are there and locked; to insert them again finds each by its key, which an update may not.
 _KEEP: Final = """
 with kept as (
-  update alert
-  set starts_at = new.starts_at, state = new.state, ends_at = new.ends_at, ended_received = new.ended_received,
-    incident = new.incident, changes = new.changes
-  from unnest($8::text[], $9::timestamptz[], $10::text[], $11::timestamptz[], $12::timestamptz[], $13::text[],
-    $14::bigint[]) as new (fingerprint, starts_at, state, ends_at, ended_received, incident, changes)
-  where alert.source = $1 and alert.fingerprint = new.fingerprint
+  insert into alert (source, fingerprint, starts_at, state, ends_at, ended_received, incident, changes)
+  select $1, new.* from unnest($8::text[], $9::timestamptz[], $10::text[], $11::timestamptz[], $12::timestamptz[],
+    $13::text[], $14::bigint[]) as new (fingerprint, starts_at, state, ends_at, ended_received, incident, changes)
+  on conflict (source, fingerprint) do update
+  set starts_at = excluded.starts_at, state = excluded.state, ends_at = excluded.ends_at,
+    ended_received = excluded.ended_received, incident = excluded.incident, changes = excluded.changes
 )
 insert into alert_intake (source, fingerprint, starts_at, status, incident, count, first_received, last_received)
 select $1, fingerprint, starts_at, status, incident, count, $2, $2
@@ -48,7 +53,7 @@ set count = alert_intake.count + excluded.count, last_received = excluded.last_r
 # Rows that another batch is counting just now are not old, and waiting for each other would be a deadlock.
 _FORGET: Final = """
 delete from alert_intake where ctid = any(array(
-  select ctid from alert_intake where last_received < $1 order by last_received limit $2 for update skip locked
+  select ctid from alert_intake where last_day < $1 order by last_day limit $2 for update skip locked
 ))
 """
 
@@ -107,8 +112,8 @@ async def keep(
 
 
 async def forget(connection: Any, now: datetime) -> None:
-    """Drop a bounded number of counts that nobody added to for `RETENTION`."""
-    await connection.execute(_FORGET, now - RETENTION, _FORGOTTEN_AT_ONCE)
+    """Drop a bounded number of counts that nobody added to for `RETENTION`, by whole days."""
+    await connection.execute(_FORGET, (now - RETENTION).date(), _FORGOTTEN_AT_ONCE)
 
 
 async def received_count(connection: Any, incident: str) -> int:

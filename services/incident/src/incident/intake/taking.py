@@ -10,7 +10,7 @@ What is a repeat follows from the last known state: Alertmanager lets an alert t
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import reduce
 from typing import Final
@@ -59,6 +59,7 @@ class Intake:
     raw: Callable[[int], bytes]
     tidy: Tidying
     known: dict[str, Known] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
     seen: set[Key] = field(default_factory=set)
     numbers: list[int] = field(default_factory=list)
     taken: Taken = field(default_factory=Taken)
@@ -77,8 +78,7 @@ class Intake:
     async def _take(self, alerts: Sequence[Alert]) -> None:
         connection, now = self.transaction.connection, self.transaction.now
         self.known, self.numbers = await received.lock(connection, self.source, {alert.fingerprint for alert in alerts})
-        before = {fingerprint: replace(known) for fingerprint, known in self.known.items()}
-        others = {_key(a) for a in alerts if before[a.fingerprint].starts_at not in (None, a.starts_at)}
+        others = {_key(a) for a in alerts if self.known[a.fingerprint].starts_at not in (None, a.starts_at)}
         self.seen = await received.seen(connection, self.source, others)
         # "firing" sorts before "resolved", as it happens.
         alerts = sorted(alerts, key=lambda alert: (alert.starts_at, alert.state, alert.index))
@@ -87,7 +87,7 @@ class Intake:
         for alert in alerts:
             await self._one(alert)
             counts[_key(alert), self.known[alert.fingerprint].incident] += 1
-        changed = {name: known for name, known in self.known.items() if known != before[name]}
+        changed = {name: self.known[name] for name in self.changed}
         await received.keep(connection, self.source, now, counts, changed)
 
     def _concerned(self, alerts: Sequence[Alert]) -> list[str]:
@@ -129,12 +129,14 @@ class Intake:
 
     async def _firing(self, alert: Alert, known: Known) -> None:
         if not self._is_repeat(alert, known):
+            self.changed.add(alert.fingerprint)
             if not await self._fires_again(alert, known):
                 await self._open(alert, known, [])
             if alert.starts_at != known.starts_at:
                 known.ends_at = None
             known.starts_at, known.state = alert.starts_at, "firing"
         elif known.incident is None and known.state == "resolved":
+            self.changed.add(alert.fingerprint)
             # Its end arrived before its beginning: the outcome is the same as in order.
             ended = RecordAlertState(alert.fingerprint, "resolved", known.ends_at or self.transaction.now)
             await self._open(alert, known, [ended, *self._resolution()])
@@ -159,6 +161,7 @@ class Intake:
         if self._is_repeat(alert, known):
             self.taken.repeated += 1
             return
+        self.changed.add(alert.fingerprint)
         if known.incident is not None:
             loaded = await self.transaction.load(DECIDER, known.incident)
             ended = RecordAlertState(alert.fingerprint, "resolved", alert.ends_at or self.transaction.now)
@@ -196,18 +199,19 @@ class Intake:
         organisation = self._organisation(alert)
         incident = self._incident(alert, known)
         number = self.numbers.pop(0) if self.numbers else None
+        report = alert.report()
         command = OpenIncident(
             number=spelled(number) if number else (await next_numbers(self.transaction.connection, 1))[0],
-            title=alert.title,
-            description=alert.description,
-            impact=alert.impact,
-            urgency=alert.urgency,
-            category=alert.category,
-            service=alert.service,
-            configuration_item=alert.configuration_item,
+            title=report.title,
+            description=report.description,
+            impact=report.impact,
+            urgency=report.urgency,
+            category=report.category,
+            service=report.service,
+            configuration_item=report.configuration_item,
             organisation=organisation,
             channel="monitoring",
-            team=alert.team,
+            team=report.team,
             alert=AlertOrigin(self.source, alert.fingerprint, alert.starts_at),
         )
         # Almost never is it there already, and then the store meets a conflict: only after one is it looked for.
