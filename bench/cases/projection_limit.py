@@ -56,11 +56,11 @@ async def write(url: str, transactions: int) -> dict[str, Any]:
             columns = [
                 row[0]
                 for row in await connection.fetch(
-                    "select attname from pg_attribute where attrelid = $1::regclass and attnum > 0 order by attnum",
+                    "select attname from pg_attribute where attrelid = $1::regclass and attnum > 0 and attgenerated = ''",
                     f"mart.{table}",
                 )
             ]
-            found = [tuple(row) for row in await connection.fetch(f"select * from mart.{table}")]
+            found = [tuple(row) for row in await connection.fetch(f"select {', '.join(columns)} from mart.{table}")]
             size = max(1, -(-len(found) // transactions))
             rows += len(found)
             seconds += await _copy(
