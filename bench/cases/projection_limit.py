@@ -12,6 +12,8 @@ from opsledger_events.subjects import STREAM, context_subjects
 
 _TABLES: Final = ("fact_incident", "fact_sla_clock", "fact_notification")
 
+_COLUMNS: Final = "select attname from pg_attribute where attrelid = $1::regclass and attnum > 0 and attgenerated = ''"
+
 
 async def fetch(url: str, user: str, password: str, events: int, batch: int) -> dict[str, Any]:
     """Read so many messages of incidents by batches, acknowledging each batch; the seconds it took."""
@@ -53,13 +55,7 @@ async def write(url: str, transactions: int) -> dict[str, Any]:
         await connection.execute("create schema bench_limit")
         for table in _TABLES:
             await connection.execute(f"create table bench_limit.{table} (like mart.{table} including all)")
-            columns = [
-                row[0]
-                for row in await connection.fetch(
-                    "select attname from pg_attribute where attrelid = $1::regclass and attnum > 0 and attgenerated = ''",
-                    f"mart.{table}",
-                )
-            ]
+            columns = [row[0] for row in await connection.fetch(_COLUMNS, f"mart.{table}")]
             found = [tuple(row) for row in await connection.fetch(f"select {', '.join(columns)} from mart.{table}")]
             size = max(1, -(-len(found) // transactions))
             rows += len(found)

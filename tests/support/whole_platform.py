@@ -1,4 +1,4 @@
-"""The whole platform in one process for end-to-end tests, with a mail sink; one for each parallel worker."""
+"""The whole platform in one process for end-to-end tests, with a mail sink."""
 
 import os
 from collections.abc import AsyncIterator
@@ -15,18 +15,21 @@ PEOPLE = {"engineer-1": ("李伟", "zh-CN"), "engineer-2": ("Ann Lee", "en"), "r
 TEAMS = {"network": ("网络组", ["engineer-1", "engineer-2"]), "desk": ("服务台", ["engineer-2"])}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def mail() -> AsyncIterator[SmtpSink]:
     """A real SMTP server that keeps what it is given."""
     async with SmtpSink() as sink:
         yield sink
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def platform(
     postgres_url: str, nats_url: str, mail: SmtpSink, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[harness.Harness]:
-    """Every service, started once; tests use incidents of their own and move the clock only forward."""
+    """Every service, started once for a module; tests use incidents of their own and move the clock only forward.
+
+    Not for the session: its relays would fill the streams that other tests make anew on the same server.
+    """
     directory: Path = tmp_path_factory.mktemp("platform")
     os.environ["OPSLEDGER_NOTIFY_SMTP_URL"] = f"smtp://127.0.0.1:{mail.port}"
     async with harness.platform(services(), directory, postgres_url=postgres_url, nats_url=nats_url) as running:

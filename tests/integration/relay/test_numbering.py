@@ -1,7 +1,8 @@
 """Numbering on a real database: gapless, chained, and by the leader alone."""
 
 import asyncio
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -56,6 +57,74 @@ async def test_who_lost_the_lease_numbers_nothing(pool: Pool) -> None:
             await numbering.number(connection, lease)
         assert not lease.held
         assert (await numbering.number(connection, successor)).last == 1
+
+
+class Between:
+    """A connection to which something happens between the reading and the writing of a numbering."""
+
+    def __init__(self, connection: Any, happens: Callable[[], Awaitable[object]]) -> None:
+        self._connection = connection
+        self._happens = happens
+
+    async def fetch(self, *about: Any) -> Any:
+        found = await self._connection.fetch(*about)
+        await self._happens()
+        return found
+
+    async def fetchval(self, *about: Any) -> Any:
+        return await self._connection.fetchval(*about)
+
+
+async def _numbers(pool: Pool) -> list[int]:
+    return [row["no"] for row in await pool.fetch("select no from es.publication order by no")]
+
+
+async def test_who_loses_the_lease_between_reading_and_writing_writes_nothing(pool: Pool) -> None:
+    store, lease = event_store(pool), await seat(pool)
+    await append(store, 3)
+    async with pool.acquire() as connection:
+        with pytest.raises(LeaseLost):
+            await numbering.number(Between(connection, lambda: seat(pool)), lease)
+    assert not lease.held
+    assert await _numbers(pool) == []
+    assert await pool.fetchval("select count(*) from es.outbox") == 3
+
+
+async def test_numbers_that_somebody_else_gave_meanwhile_are_not_given_again(pool: Pool) -> None:
+    store, lease = event_store(pool), await seat(pool)
+    lease._ignored = True  # so that nothing but the numbers themselves refuses
+    appended = await append(store, 3)
+
+    async def other() -> None:
+        async with pool.acquire() as connection:
+            await append(store, 2)
+            assert (await numbering.number(connection, await seat(pool))).last == 5
+            await append(store)
+
+    async with pool.acquire() as connection:
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await numbering.number(Between(connection, other), lease)
+        assert await _numbers(pool) == [1, 2, 3, 4, 5]
+        assert await pool.fetchval("select count(*) from es.outbox") == 1, "and what is new is not lost"
+        assert (await numbering.number(connection, lease)).last == 6
+    rows = await pool.fetch("select event::text from es.publication order by no limit 3")
+    assert [row["event"] for row in rows] == appended
+
+
+async def test_a_successor_waits_until_the_numbers_are_written(pool: Pool) -> None:
+    store, lease = event_store(pool), await seat(pool)
+    await append(store)
+    async with pool.acquire() as first, pool.acquire() as second:
+        writing = first.transaction()
+        await writing.start()
+        await numbering.number(first, lease)  # as if its commit took long
+        await second.execute("update es.lease set expires_at = clock_timestamp() - interval '1 second'")
+        taking = asyncio.create_task(Lease(pool, "relay", holder=ids.new_id())._acquire())
+        done, _ = await asyncio.wait({taking}, timeout=0.3)
+        assert not done
+        await writing.commit()
+        assert await taking
+    assert await _numbers(pool) == [1]
 
 
 async def test_an_event_still_being_written_gets_its_number_later_and_leaves_no_gap(pool: Pool) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -173,6 +173,51 @@ async def test_a_relay_that_ignores_its_lost_lease_is_refused_by_the_broker(pool
     reached = await publisher.publish(await publisher.position(), events[1:])
     assert (reached.no, reached) == (6, await publisher.position())
     await assert_whole(pool, client, 6)
+
+
+async def test_a_few_events_go_one_after_another_and_more_of_them_as_one_batch(pool: Pool, client: Client) -> None:
+    await make_stream(client)
+    store = event_store(pool)
+    await append(store, 60)
+    lease = Lease(pool, "relay", holder=ids.new_id())
+    lease._ignored = True
+    async with pool.acquire() as connection:
+        events = (await numbering.number(connection, lease)).numbered
+    publisher = Publisher(CONTEXT, client)
+    position = await publisher.position()
+    for count in (1, 2, 5, 6, 46):
+        position = await publisher.publish(position, events[position.no : position.no + count])
+        assert position == await publisher.position()
+    await assert_whole(pool, client, 60)
+    batches = [headers.get("Nats-Batch-Id") for _, _, headers in await on_stream(client)]
+    assert batches[:8] == [None] * 8
+    assert [batches.count(name) for name in dict.fromkeys(batches[8:])] == [6, 46]
+
+
+async def test_of_a_few_events_those_before_the_refused_one_are_there(pool: Pool, client: Client) -> None:
+    await make_stream(client)
+    store = event_store(pool)
+    await append(store, 4)
+    lease = Lease(pool, "relay", holder=ids.new_id())
+    lease._ignored = True
+    async with pool.acquire() as connection:
+        events = (await numbering.number(connection, lease)).numbered
+    publisher, asked = Publisher(CONTEXT, client), 0
+    ask = publisher._ask
+
+    async def interrupted(messages: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 3:  # somebody else publishes the third
+            await Publisher(CONTEXT, client).publish(await publisher.position(), events[2:3])
+        return await ask(messages)
+
+    publisher._ask = interrupted  # type: ignore[method-assign]
+    with pytest.raises(Refused):
+        await publisher.publish(await publisher.position(), events)
+    assert (await publisher.position()).no == 3
+    await publisher.publish(await publisher.position(), events[3:])
+    await assert_whole(pool, client, 4)
 
 
 async def test_another_context_on_the_same_stream_does_not_disturb(pool: Pool, client: Client) -> None:
