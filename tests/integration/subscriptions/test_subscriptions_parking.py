@@ -1,5 +1,6 @@
 """An event that cannot be applied is set aside with those behind it; everything else goes on; operators decide."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -110,6 +111,37 @@ async def test_what_cannot_be_read_is_parked_and_nothing_else(database: str, fre
             assert parked[-5].body == b"\xff junk without a number"
             again = await retry_parked(store, found, "newer")
             assert (again.applied, again.left) == (0, 2)
+
+
+async def test_a_batch_that_waits_for_a_retry_sees_what_the_retry_left(database: str, fresh_nats: str) -> None:
+    tally = Tally()
+    found = subscription(tally)
+    async with a_store(database) as store, a_bus(fresh_nats, found) as bus:
+        poison = bus.make(NOTED, "a")
+        tally.failing[str(poison.id)] = ValueError()
+        await bus.publish(poison)
+        async with subscribed(fresh_nats, store, found):
+            assert await _reached(store, 1)
+            tally.failing.clear()
+            tally.entered.clear()
+            tally.pause = asyncio.Event()
+            retrying = asyncio.create_task(retry_parked(store, found, "a"))
+            await asyncio.wait_for(tally.entered.wait(), 5)  # it holds the checkpoint row
+            await bus.publish(bus.make(NOTED, "a"))
+            await eventually(lambda: _waiting_for_a_lock(store))
+            tally.pause.set()
+            assert (await retrying).applied == 1
+            assert await _reached(store, 2)
+            assert await list_parked(store.pool, "tally") == [], "nothing waits behind an event that went through"
+            assert await tallied(store) == [1, 2]
+
+
+async def _waiting_for_a_lock(store: EventStore) -> bool:
+    return bool(
+        await store.pool.fetchval(
+            "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        )
+    )
 
 
 async def test_unnumbered_events_are_retried_after_numbered_ones_in_the_order_of_the_stream(database: str) -> None:
