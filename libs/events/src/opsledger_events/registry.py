@@ -8,7 +8,7 @@ from typing import Any, Final
 from opsledger_events.contract import Event
 from opsledger_events.envelope import Envelope
 
-CONTEXTS: Final = ("incident", "sla", "notify")
+CONTEXTS: Final = ("incident", "sla", "notify", "cmdb")
 """The contexts that announce events; each is a module in `opsledger_events.contexts`."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]

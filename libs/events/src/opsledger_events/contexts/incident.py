@@ -14,7 +14,10 @@ Responsibility = Literal["provider", "third_party", "customer"]
 
 
 class IncidentOpened(Event):
-    """An incident was reported or an alert raised one."""
+    """An incident was reported, an alert raised one, or a history was imported.
+
+    `external_number` is what `external_system` calls it, for an imported one.
+    """
 
     type_name: ClassVar[str] = "incident.IncidentOpened.v1"
     number: str
@@ -33,6 +36,8 @@ class IncidentOpened(Event):
     alert_fingerprint: str | None = None
     alert_source: str | None = None
     alert_started_at: datetime | None = None
+    external_system: str | None = None
+    external_number: str | None = None
     example: ClassVar[dict[str, Any]] = {
         "number": "INC0000042",
         "title": "核心交换机端口告警",
@@ -50,13 +55,17 @@ class IncidentOpened(Event):
 
 
 class IncidentAssigned(Event):
-    """A team, and where known a person of it, became responsible."""
+    """A team, and where known a person of it, became responsible.
+
+    `owner_of` is the key of the configuration item whose owner the team is, where that is why it was chosen (R67).
+    """
 
     type_name: ClassVar[str] = "incident.IncidentAssigned.v1"
     team: str
     assignee: str | None = None
     previous_team: str | None = None
     previous_assignee: str | None = None
+    owner_of: str | None = None
     example: ClassVar[dict[str, Any]] = {"team": "network", "assignee": "person-3"}
 
 
@@ -147,4 +156,46 @@ class IncidentAlertStateChanged(Event):
         "fingerprint": "d1a7c3e9b5e6a0f3",
         "state": "resolved",
         "occurred_at": "2026-11-22T08:30:00Z",
+    }
+
+
+class IncidentGrouped(Event):
+    """Its item depends on one that has failed: the incident there is the likely cause, and is worked on first.
+
+    `path` names the configuration items from this incident's to the failed one.
+    """
+
+    type_name: ClassVar[str] = "incident.IncidentGrouped.v1"
+    parent: str
+    parent_number: str
+    path: list[str]
+    example: ClassVar[dict[str, Any]] = {
+        "parent": "0192f0c4-7d1a-7c3e-9b5e-6a0f3d2c1b4a",
+        "parent_number": "INC0000042",
+        "path": ["shop", "db-01", "sw-core-01"],
+    }
+
+
+class HistoryImportCompleted(Event):
+    """A history was told to its end; everything that carries its `importid` is recorded.
+
+    `irregular` counts transitions that the desk would have refused, `damaged` rows that could not be read.
+    """
+
+    type_name: ClassVar[str] = "incident.HistoryImportCompleted.v1"
+    system: str
+    rows: int
+    incidents: int
+    events: int
+    skipped: int
+    irregular: int
+    damaged: int
+    example: ClassVar[dict[str, Any]] = {
+        "system": "servicenow",
+        "rows": 4137,
+        "incidents": 600,
+        "events": 4310,
+        "skipped": 0,
+        "irregular": 131,
+        "damaged": 2,
     }
