@@ -38,7 +38,7 @@ class Sizes:
     alerts_seconds: float = 5.0
 
     query_incidents: int = 1_000_000
-    query_requests: int = 300
+    query_requests: int = 200
     query_indicators: int = 6
 
     size_rounds: int = 3

@@ -89,22 +89,8 @@ async def _beside_limit(bench: Bench, platform: Platform, levels: Iterable[_Leve
     async with _copy(platform) as url:
         for level in levels:
             where = f"{level.clients} clients, {level.history:,} incidents"
-            told, limit_cpu_ms = await _limit(bench, platform, url, level.clients, first, together=False)
+            told, limit_cpu_ms = await _limit(bench, platform, url, level.clients, first)
             bench.record(_beside(where, level, memory, told, limit_cpu_ms))
-            first += 1_000_000
-            told, _ = await _limit(bench, platform, url, level.clients, first, together=True)
-            limit = command_limit.rate(told)
-            bench.record(
-                Measurement(
-                    "command",
-                    f"the same beside a harder limit: {where}",
-                    level.loaded.rate,
-                    "commands/s",
-                    limit,
-                    level.loaded.rate / limit,
-                    note="the same rows in one statement, one round trip; no aim",
-                )
-            )
             first += 1_000_000
 
 
@@ -144,15 +130,13 @@ async def _copy(platform: Platform) -> AsyncIterator[str]:
         await admin.close()
 
 
-async def _limit(
-    bench: Bench, platform: Platform, url: str, clients: int, first: int, *, together: bool
-) -> tuple[dict[str, Any], float]:
+async def _limit(bench: Bench, platform: Platform, url: str, clients: int, first: int) -> tuple[dict[str, Any], float]:
     """What the limit's process told, and the processor milliseconds of a transaction in it and in Postgres."""
     bench.tell(f"its limit with {clients} connections")
     seconds = bench.sizes.command_seconds
     given = {"url": url, "schemas": _ALONE, "clients": clients, "seconds": seconds, "first": first}
     before = platform.cpu()["postgres"]
-    outcome = await apart.run("bench.cases.command_limit:insert", {**given, "together": together})
+    outcome = await apart.run("bench.cases.command_limit:insert", given)
     spent = platform.cpu()["postgres"] - before + outcome.cpu_seconds
     return outcome.value, spent * 1000 / max(1, len(outcome.value["latencies_ms"]))
 
