@@ -22,9 +22,9 @@ comment on table item is 'Every configuration item as its events left it, retire
 comment on column item.identifiers is 'A list of {kind, value}';
 comment on column item.merged_into is 'The item that stands for this duplicate since it was merged';
 create index item_key on item (lower(key), id);
-create index item_class on item (item_class, key, id);
-create index item_owner_team on item (owner_team, key, id);
-create index item_organisation on item (organisation, key, id);
+create index item_class on item (item_class, lower(key), id);
+create index item_owner_team on item (owner_team, lower(key), id);
+create index item_organisation on item (organisation, lower(key), id);
 create index item_merged_into on item (merged_into) where merged_into is not null;
 
 create table item_version (
