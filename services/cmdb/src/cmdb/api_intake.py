@@ -3,25 +3,20 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from cmdb.domain.importing import IMPORT, CompleteImport
 from cmdb.intake import csv_file, discovered
-from cmdb.intake.line import Line, Report, Trouble
-from cmdb.intake.planning import CSV, Planner
-from cmdb.intake.taking import Taking
+from cmdb.intake.importing import take_in
+from cmdb.intake.line import Line, Trouble
+from cmdb.intake.planning import CSV
 from cmdb.messages import worded
-from cmdb.projections import classes
 from cmdb.settings import CmdbSettings
-from opsledger_events.contexts.cmdb import ConfigurationItemImportCompleted
-from opsledger_runtime import ids
 from opsledger_runtime.errors import Invalid
 from opsledger_runtime.http import Answer, Ask, Doors, Look
-from opsledger_runtime.store import Metadata, Transaction
+from opsledger_runtime.store import Transaction
 
 _MOST_BYTES: Final = 32 * 1024 * 1024
 DryRun = Annotated[bool, Query(description="Say what would become of each line, and change nothing.")]
@@ -93,26 +88,23 @@ def add_intake(router: APIRouter, doors: Doors, settings: CmdbSettings) -> None:
 
 
 async def _take(ask: Ask, settings: CmdbSettings, source: str, lines: Sequence[Line], dry_run: bool) -> Response:
-    running = ask.running
-    own = str(ids.derived_id("item_import", str(ask.command_id)))
-    report = Report()
-
-    def metadata(command_id: UUID) -> Metadata:
-        found = ask.metadata()
-        return Metadata(command_id, found.actor, correlation_id=own, traceparent=found.traceparent)
-
-    async with running.doors.admission:
-        definitions = await classes.every(running.pool)
-        planner = Planner(source, settings.matching, ask.caller, definitions)
-        await Taking(planner, ask.command_id, metadata, report).take(running.store, lines, dry_run=dry_run)
-    told = ConfigurationItemImportCompleted(source=source, received=report.received, **report.counts)
+    async with ask.running.doors.admission:
+        finished = await take_in(
+            ask.running.store,
+            source,
+            lines,
+            rules=settings.matching,
+            caller=ask.caller,
+            metadata=ask.metadata(),
+            dry_run=dry_run,
+        )
 
     async def work(tx: Transaction) -> Answer:
         if not dry_run:
-            await tx.execute(IMPORT, own, CompleteImport(told), ask.metadata())
+            await finished.complete(tx)
+        report, told = finished.report, finished.told.model_dump()
         problems = [_problem(one, ask.exchange.language) for one in report.troubles]
-        answer = Imported(id=own, dry_run=dry_run, related=report.related, problems=problems, **told.model_dump())
-        return Answer(answer)
+        return Answer(Imported(id=finished.id, dry_run=dry_run, related=report.related, problems=problems, **told))
 
     return await ask.run(work)
 

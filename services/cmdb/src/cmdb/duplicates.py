@@ -13,7 +13,8 @@ with live as (
   union all
   select 'name', item_class || '=' || regexp_replace(lower(normalize(name, nfkc)), '[\\s_-]', '', 'g'), id from live
 )
-select reason, what, array_agg(id order by registered_at, id) as ids, array_agg(key order by registered_at, id) as keys
+select reason, what, array_agg(id order by registered_at, key, id) as ids,
+  array_agg(key order by registered_at, key, id) as keys
 from shared join live using (id)
 where $2::text is null or (reason, what) > ($2, $3::text)
 group by reason, what having count(distinct id) > 1

@@ -33,12 +33,13 @@ class _Undone(Exception):
 
 @dataclass(slots=True)
 class Taking:
-    """One import. `metadata` of a line's command by its id."""
+    """One import. `metadata` of a line's command by its id; `said` hears how many lines have been looked at."""
 
     planner: Planner
     command_id: UUID
     metadata: Callable[[UUID], Metadata]
     report: Report
+    said: Callable[[int], None]
 
     async def take(self, store: EventStore, lines: Sequence[Line], *, dry_run: bool) -> None:
         """Take the lines in and report on each."""
@@ -56,12 +57,15 @@ class Taking:
     async def _all(self, lines: Sequence[Line], run: Callable[[Any], Any]) -> None:
         taken: dict[int, tuple[Line, str]] = {}
         outcomes: dict[int, Outcome] = {}
+        done = 0
         for batch in _batches(lines, BATCH):
 
             async def items(tx: Transaction, batch: Sequence[Line] = batch) -> None:
                 await self._items(tx, batch, taken, outcomes)
 
             await run(items)
+            done += len(batch)
+            self.said(done)
         for some in _batches([pair for pair in taken.values() if pair[0].relations], BATCH):
 
             async def relations(tx: Transaction, some: Sequence[tuple[Line, str]] = some) -> None:
