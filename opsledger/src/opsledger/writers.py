@@ -69,7 +69,7 @@ async def opened(target: Target) -> AsyncIterator[EventStore]:
         command_timeout=_STATEMENT_SECONDS,
         server_settings={
             "search_path": ", ".join((*(SERVICE.schemas or (SERVICE.context,)), "es")),
-            "application_name": "opsledger generate",
+            "application_name": "opsledger fill",
             "timezone": "UTC",
         },
     ) as pool:

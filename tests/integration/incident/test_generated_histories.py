@@ -13,7 +13,7 @@ from incident import generating
 from incident.generating import Plan
 from incident.projections.incident_queue import INCIDENT_QUEUE
 from incident.recording import Recorded, prefix, record
-from opsledger import generate
+from opsledger import filling
 from opsledger.generate import histories
 from opsledger.writers import BATCH, Target, WriterFailed, write
 from opsledger_events import Envelope
@@ -152,12 +152,12 @@ async def test_the_writing_waits_while_the_relay_has_much_to_do(
     desk: Desk, shared_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await record(desk.running.store, plan(100), range(100))
-    monkeypatch.setattr(generate, "_WAITING", 200)
+    monkeypatch.setattr(filling, "_WAITING", 200)
     said: list[str] = []
-    async with generate._pausing(Target(shared_database), said.append) as pause:
+    async with filling.pausing(Target(shared_database), said.append) as pause:
         waiting = asyncio.create_task(pause())
         for _ in range(3):
-            await asyncio.sleep(generate._LOOK_SECONDS)
+            await asyncio.sleep(filling._LOOK_SECONDS)
             await desk.pool.execute("delete from es.outbox where position in (select min(position) from es.outbox)")
             assert not waiting.done()
         await desk.pool.execute("delete from es.outbox where position > 150")
@@ -169,10 +169,10 @@ async def test_where_nobody_empties_the_outbox_nobody_is_waited_for(
     desk: Desk, shared_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await record(desk.running.store, plan(100), range(100))
-    monkeypatch.setattr(generate, "_WAITING", 200)
-    monkeypatch.setattr(generate, "_STANDSTILL_SECONDS", 0.3)
+    monkeypatch.setattr(filling, "_WAITING", 200)
+    monkeypatch.setattr(filling, "_STANDSTILL_SECONDS", 0.3)
     said: list[str] = []
-    async with generate._pausing(Target(shared_database), said.append) as pause:
+    async with filling.pausing(Target(shared_database), said.append) as pause:
         await asyncio.wait_for(pause(), 5)
         await asyncio.wait_for(pause(), 0.05)
     assert len(said) == 1
