@@ -88,6 +88,8 @@ async def import_history(wanted: Wanted, data_dir: Path, environ: Mapping[str, s
         place = zone(wanted.time_zone)
     except ValueError as error:
         raise CannotStart(str(error)) from error
+    if wanted.report is not None and wanted.report.exists() and wanted.report.samefile(wanted.file):
+        raise CannotStart("The report would overwrite the log itself. Name another file.")
     target = target_of(data_dir, environ)
     reader = ServiceNow(place, target.clock().now())
     try:
@@ -97,12 +99,8 @@ async def import_history(wanted: Wanted, data_dir: Path, environ: Mapping[str, s
             _tell(look, written, report, wanted.dry_run, tell)
     except NoHistory as error:
         raise CannotStart(f"{wanted.file}: {error}") from error
-    except IsADirectoryError as error:
-        raise CannotStart(f"{wanted.file} is a folder. Name a CSV file.") from error
-    except FileNotFoundError as error:
-        raise CannotStart(f"There is no file {wanted.file}.") from error
-    except PermissionError as error:
-        raise CannotStart(f"{wanted.file} may not be read: {error.strerror}.") from error
+    except OSError as error:
+        raise CannotStart(f"{wanted.file} cannot be read: {error.strerror or error}.") from error
 
 
 async def _look(source: BinaryIO, reader: Reader) -> _Look:
@@ -142,7 +140,7 @@ class _Work:
         rows: list[HistoryRow] = []
         held: dict[str, list[HistoryRow]] = {number: [] for number in self.look.scattered}
         count = 0
-        for row in self.reader.read(self.source):
+        for row in self._rows():
             if isinstance(row, Damaged):
                 report.add_damaged(row)
             elif row.number in held:
@@ -161,6 +159,12 @@ class _Work:
         for last in (rows, *held.values()):
             if last:
                 yield self._story(last, report)
+
+    def _rows(self) -> Iterator[HistoryRow | Damaged]:
+        try:
+            yield from self.reader.read(self.source)
+        except OSError as error:  # the disk's, and no fault of the database that is written to
+            raise NoHistory(f"It cannot be read to its end: {error.strerror or error}.") from error
 
     def _story(self, rows: Sequence[HistoryRow], report: Report) -> Story:
         found = story(self.reader.system, rows)
@@ -181,7 +185,7 @@ async def _write(work: _Work, report: Report, tell: Teller) -> Written:
                     await pause()
                 if not work.dry_run:
                     await _complete(store, work, written, report)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError, TimeoutError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise CannotStart(refused(error, written.incidents)) from error
         except asyncio.CancelledError:
             shown.end()

@@ -5,6 +5,7 @@ Owns the counting and the file of `--report`. On the terminal stand the first ro
 
 import csv
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -25,7 +26,7 @@ class Report:
 
     def __init__(self, file: Path | None) -> None:
         self.damaged = 0
-        self.irregular = 0
+        self._irregular: set[int] = set()
         self.kinds: Counter[str] = Counter()
         self._path = file
         self._file: Any = None
@@ -36,9 +37,9 @@ class Report:
             try:
                 self._file = self._path.open("w", encoding="utf-8", newline="")
             except OSError as error:
-                raise CannotStart(f"The report cannot be written: {error.strerror}: {self._path}") from error
+                raise self._unwritten(error) from error
             self._rows = csv.writer(self._file)
-            self._rows.writerow(("line", "number", "kind", "what"))
+            self._write("line", "number", "kind", "what")
         return self
 
     def __exit__(
@@ -47,23 +48,38 @@ class Report:
         if self._file is not None:
             self._file.close()
 
+    @property
+    def irregular(self) -> int:
+        """How many rows are irregular; one may be so in several ways."""
+        return len(self._irregular)
+
     def add_damaged(self, row: Damaged) -> None:
         """A row that could not be used."""
         self.damaged += 1
         self._keep(True, row.line, "", DAMAGED, row.why)
 
-    def add_notes(self, notes: "tuple[Note, ...] | list[Note]") -> None:
-        """Rows of one incident that are irregular; a row may be so in several ways."""
-        self.irregular += len({note.line for note in notes})
+    def add_notes(self, notes: Iterable[Note]) -> None:
+        """Rows that are irregular, each with what is so."""
+        notes = list(notes)
+        self._irregular.update(note.line for note in notes)
         for note in notes:
             self.kinds[note.kind] += 1
             self._keep(False, note.line, note.number, note.kind, note.text)
 
     def _keep(self, damaged: bool, line: int, number: str, kind: str, text: str) -> None:
         if self._file is not None:
-            self._rows.writerow((line, _cell(number), kind, _cell(text)))
+            self._write(line, _cell(number), kind, _cell(text))
         if len(self._first[damaged]) < SHOWN:
             self._first[damaged].append(f"  line {line}: {number + ' ' if number else ''}{text}")
+
+    def _write(self, *cells: str | int) -> None:
+        try:
+            self._rows.writerow(cells)
+        except OSError as error:
+            raise self._unwritten(error) from error
+
+    def _unwritten(self, error: OSError) -> CannotStart:
+        return CannotStart(f"The report cannot be written: {error.strerror}: {self._path}.")
 
     def tell(self, tell: Teller, counts: dict[str, int]) -> None:
         """The table, and the first rows of each sort."""

@@ -135,7 +135,7 @@ async def test_damaged_rows_are_listed_and_the_rest_goes_in(
 @pytest.mark.parametrize(
     ("content", "arguments", "sentence"),
     [
-        (None, LISBON, "There is no file"),
+        (None, LISBON, "log.csv cannot be read: No such file or directory."),
         (b"", LISBON, "The file is empty."),
         (b"\x89PNG\r\n\0", LISBON, "is no CSV in UTF-8"),
         (b"number,number\n", LISBON, "more than once: number"),
@@ -157,10 +157,17 @@ async def test_what_cannot_be_done_is_a_sentence(
     assert "Traceback" not in complained
 
 
-async def test_a_folder_is_no_log_and_a_zone_is_asked_for(folder: str, tmp_path: Path) -> None:
+async def test_what_is_no_file_of_rows_is_a_sentence_and_a_zone_is_asked_for(folder: str, tmp_path: Path) -> None:
     code, _, complained = await servicenow(str(tmp_path), *LISBON, "--data-dir", folder)
     assert code == 1
-    assert "is a folder" in complained
+    assert "cannot be read: Is a directory." in " ".join(complained.split())
+    log = tmp_path / "log.csv"
+    log.write_bytes(INVENTED.read_bytes())
+    code, _, complained = await servicenow(str(log), *LISBON, "--data-dir", folder, "--report", str(log))
+    assert (code, log.read_bytes()) == (1, INVENTED.read_bytes())
+    assert "would overwrite the log itself" in complained
+    code, _, complained = await servicenow("/dev/null", *LISBON, "--data-dir", folder)
+    assert "The file is empty." in complained
     code, _, complained = await servicenow(str(INVENTED), "--data-dir", folder)
     assert code == 2
     assert "--time-zone" in complained

@@ -137,6 +137,23 @@ async def test_a_writer_says_what_the_database_refused(desk: Desk, shared_databa
         await written(Target("postgresql://nobody@127.0.0.1:1/nothing"), plan(5_000))
 
 
+async def test_the_end_of_a_history_is_told_once_for_whatever_is_new(desk: Desk, shared_database: str) -> None:
+    target, ended = Target(shared_database, "test"), "aggregate = 'import-generated-1'"
+    told = f"select count(*) from es.event where {ended}"
+    for count, completions in ((20, 1), (20, 1), (10, 1), (40, 2)):
+        async with aclosing(histories(target, plan(count), 2)) as parts:
+            async for _ in parts:
+                pass
+        assert await desk.pool.fetchval(told) == completions, count
+    again = f"select id from es.event where {ended} and version = 2"
+    await desk.pool.execute(f"delete from es.outbox where event in ({again})")
+    await desk.pool.execute(f"delete from es.event where id in ({again})")
+    async with aclosing(histories(target, plan(40), 2)) as parts:  # as after a run that was killed at its very end
+        async for _ in parts:
+            pass
+    assert await desk.pool.fetchval(told) == 2
+
+
 async def test_who_stops_listening_stops_the_writers(desk: Desk, shared_database: str) -> None:
     of = plan(100_000)
     async with aclosing(histories(Target(shared_database, "test"), of, 2)) as parts:

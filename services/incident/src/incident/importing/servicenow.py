@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import BinaryIO, Final
 from zoneinfo import ZoneInfo
 
@@ -181,10 +182,11 @@ def _known(cell: str) -> str | None:
 
 
 def _identity(row: Mapping[str, str | None]) -> str:
-    stated = "\x1f".join(f"{name}={row[name]}" for name in _IDENTIFYING if row.get(name) is not None)
+    stated = "\x1f".join([f"{name}={cell}" for name in _IDENTIFYING if (cell := row.get(name)) is not None])
     return hashlib.sha256(stated.encode()).hexdigest()
 
 
+@lru_cache(maxsize=10_000)
 def _id(text: str | None) -> str | None:
     """`Group 56` → `group-56`. What cannot be spelled in an id is made up for by a digest, so that two stay two."""
     if text is None:
@@ -200,6 +202,8 @@ def _name(text: str | None) -> str | None:
     """One visible line of at most 200 characters."""
     if text is None:
         return None
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())[:NAME_LENGTH].strip() or None
     visible = "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
     return " ".join(visible.split())[:NAME_LENGTH].strip() or None
 
