@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-MEMBERS := libs/events libs/runtime services/incident services/sla services/notify services/reporting opsledger
-SOURCES := libs/events/src libs/runtime/src services/incident/src services/sla/src services/notify/src services/reporting/src opsledger/src bench
+MEMBERS := libs/events libs/runtime services/incident services/sla services/notify services/reporting services/cmdb opsledger
+SOURCES := libs/events/src libs/runtime/src services/incident/src services/sla/src services/notify/src services/reporting/src services/cmdb/src opsledger/src bench
 # Parallel workers start servers of their own; one server named from outside cannot be shared.
 WORKERS ?= $(if $(OPSLEDGER_TEST_POSTGRES_URL)$(OPSLEDGER_TEST_NATS_URL),0,2)
 SECONDS ?= 60
@@ -60,7 +60,7 @@ setup: .venv/.installed ## Install everything into .venv
 .PHONY: lock
 lock: ## Write requirements.lock anew from the members' pyproject.toml
 	@uv=$$(command -v $(BIN)/uv || command -v uv) && $$uv pip compile --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet \
-	  --python-version 3.11 --group dev $(addprefix --no-emit-package ,opsledger opsledger-events opsledger-runtime opsledger-incident opsledger-sla opsledger-notify opsledger-reporting) \
+	  --python-version 3.11 --group dev $(addprefix --no-emit-package ,opsledger opsledger-events opsledger-runtime opsledger-incident opsledger-sla opsledger-notify opsledger-reporting opsledger-cmdb) \
 	  pyproject.toml -o requirements.lock
 
 .PHONY: clean

@@ -11,6 +11,7 @@ SERVICES: Final[dict[str, str]] = {
     "sla": "sla.app",
     "notify": "notify.app",
     "reporting": "reporting.app",
+    "cmdb": "cmdb.app",
 }
 """By context: the module whose `SERVICE` is its composition."""
 

@@ -1,0 +1,1 @@
+"""Rules of items, classes and relations. Pure."""

@@ -1,0 +1,1 @@
+"""Files and discovery runs to commands: reading, matching, and what became of each line."""
