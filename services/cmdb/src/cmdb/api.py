@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from cmdb.api_classes import add_classes
+from cmdb.api_graph import add_graph
 from cmdb.api_items import add_items
 from cmdb.api_relations import add_relations
 
@@ -17,5 +18,6 @@ def routes(running: "Running") -> APIRouter:
     router = APIRouter()
     add_items(router, running.doors)
     add_relations(router, running.doors)
+    add_graph(router, running.doors)
     add_classes(router, running.doors)
     return router

@@ -12,8 +12,8 @@ from cmdb.graph.difference import Difference, Neighbourhood, difference
 from cmdb.graph.drawing import Picture, draw
 from cmdb.graph.network import Direction, Item, Reached, Relation, Walk
 from cmdb.graph.words import Language
-from cmdb.instants import QueryInstant
 from cmdb.projections import graph
+from cmdb.wire import QueryInstant
 from cmdb.wire_graph import (
     ChangedShown,
     DifferenceShown,
@@ -172,7 +172,7 @@ def _add_difference(router: APIRouter, doors: Doors) -> None:
                 around.append(found)
                 items.update(found.items)
         if not items:
-            raise NotFound("There is no such item, or it was not known then.", code="item_not_found")
+            raise NotFound("There is no such item, or it was not known then.", code="no_such_item")
         before, after = around
         return _difference_shown(
             difference(before, after), items, item, (since, end), depth, before.truncated or after.truncated

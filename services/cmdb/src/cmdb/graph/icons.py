@@ -24,12 +24,12 @@ _SHAPES: Final[dict[str, str]] = {
 
 _WORDS: Final = (
     ("database", ("database", "db", "schema")),
-    ("firewall", ("firewall", "waf")),
+    ("firewall", ("firewall", "security", "waf")),
     ("storage", ("storage", "san", "nas", "disk", "backup")),
     ("network", ("network", "switch", "router", "link", "port", "balancer", "loadbalancer", "address", "ip", "vpn")),
-    ("place", ("room", "site", "rack", "cabinet", "building", "location", "datacenter")),
+    ("place", ("facility", "room", "site", "rack", "cabinet", "building", "location", "datacenter")),
     ("power", ("ups", "power", "cooling", "pdu", "hvac")),
-    ("terminal", ("workstation", "desktop", "laptop", "printer", "terminal", "endpoint", "phone")),
+    ("terminal", ("workstation", "desktop", "laptop", "printer", "terminal", "endpoint", "phone", "user")),
     ("server", ("server", "host", "machine", "vm", "hypervisor", "cluster", "node", "container", "kubernetes")),
     ("application", ("application", "app", "software", "middleware", "process", "system", "component")),
     ("service", ("service",)),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from cmdb.domain.facts import name_of
 from cmdb.graph.difference import Neighbourhood
 from cmdb.graph.network import Direction, Item, Relation, Walk
 from opsledger_runtime.errors import NotFound
@@ -41,7 +42,7 @@ class View:
         Raises:
             NotFound: there is none, or not for these organisations, or it was not known then.
         """
-        wanted = await self.connection.fetchval(_LOCATE, id_or_key)
+        wanted = await self.connection.fetchval(_LOCATE, id_or_key, name_of(id_or_key))
         seen: set[str] = set()
         while wanted is not None and wanted not in seen:
             seen.add(wanted)
@@ -51,7 +52,7 @@ class View:
             if found["merged_into"] is None:
                 return Item.of(found)
             wanted = found["merged_into"]
-        raise NotFound("There is no such item, or it was not known then.", code="item_not_found")
+        raise NotFound("There is no such item, or it was not known then.", code="no_such_item")
 
     async def walk(self, start: Item, direction: Direction, depth: int | None = None, most: int = 10_000) -> Walk:
         """From `start` to everything that can be reached."""
@@ -151,6 +152,6 @@ async def classes(connection: Any) -> dict[str, Any]:
 
 _LOCATE: Final = """
 select id from item where id = $1
-union all select item from item_name where name = lower($1)
+union all select item from item_name where name = $2
 limit 1
 """
