@@ -19,8 +19,16 @@ class AlertOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """The team that answers for a configuration item, and the item's key."""
+
+    team: str
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """Report an incident. With a `team` it is assigned in the same breath."""
+    """Report an incident. With a `team`, or else an `owner` of its item, it is assigned in the same breath (R67)."""
 
     number: str
     title: str
@@ -34,6 +42,7 @@ class OpenIncident:
     requester: str | None = None
     channel: Channel = "other"
     team: str | None = None
+    owner: Owner | None = None
     alert: AlertOrigin | None = None
 
 
@@ -117,6 +126,15 @@ class RecordAlertState:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class GroupIncident:
+    """Put it under the incident of a failed item: `path` names the items from its own to that one."""
+
+    parent: str
+    parent_number: str
+    path: tuple[str, ...]
+
+
 Command = (
     OpenIncident
     | AssignIncident
@@ -130,4 +148,5 @@ Command = (
     | CloseIncident
     | CancelIncident
     | RecordAlertState
+    | GroupIncident
 )

@@ -11,6 +11,7 @@ from incident.domain.commands import (
     CancelIncident,
     CloseIncident,
     Command,
+    GroupIncident,
     HoldIncident,
     NoteIncident,
     OpenIncident,
@@ -22,13 +23,14 @@ from incident.domain.commands import (
     StartIncident,
 )
 from incident.domain.matrix import priority_of
-from incident.domain.state import Incident, IncidentEvent, State, evolve
+from incident.domain.state import OPEN, Incident, IncidentEvent, State, evolve
 from opsledger_events import Event
 from opsledger_events.contexts.incident import (
     IncidentAlertStateChanged,
     IncidentAssigned,
     IncidentCancelled,
     IncidentClosed,
+    IncidentGrouped,
     IncidentHeld,
     IncidentNoted,
     IncidentOpened,
@@ -79,12 +81,14 @@ def decide(command: Command, incident: Incident) -> Events:
             return cancel_incident(command, incident)
         case RecordAlertState():
             return record_alert_state(command, incident)
+        case GroupIncident():
+            return group_incident(command, incident)
         case _:
             assert_never(command)
 
 
 def open_incident(command: OpenIncident, incident: Incident) -> Events:
-    """Opened, and assigned at once where a team is known."""
+    """Opened, and assigned at once where a team is named or its item has an owner (R67)."""
     if incident.state is not State.UNKNOWN:
         raise RuleViolated(f"{incident.number} is open already. Open another incident.", rule="opened_once")
     alert = command.alert
@@ -106,9 +110,11 @@ def open_incident(command: OpenIncident, incident: Incident) -> Events:
         alert_source=alert.source if alert else None,
         alert_started_at=alert.started_at if alert else None,
     )
-    if command.team is None:
-        return [opened]
-    return [opened, IncidentAssigned(team=command.team)]
+    if command.team is not None:
+        return [opened, IncidentAssigned(team=command.team)]
+    if command.owner is not None:
+        return [opened, IncidentAssigned(team=command.owner.team, owner_of=command.owner.item)]
+    return [opened]
 
 
 def assign_incident(command: AssignIncident, incident: Incident) -> Events:
@@ -252,6 +258,13 @@ def record_alert_state(command: RecordAlertState, incident: Incident) -> Events:
             occurred_at=command.occurred_at,
         )
     ]
+
+
+def group_incident(command: GroupIncident, incident: Incident) -> Events:
+    """Once, and while there is something to restore: what is over needs no cause to wait for."""
+    if incident.state not in OPEN or incident.parent is not None:
+        return []
+    return [IncidentGrouped(parent=command.parent, parent_number=command.parent_number, path=list(command.path))]
 
 
 def _not_final(incident: Incident) -> None:
