@@ -44,7 +44,8 @@ async def test_what_depends_on_a_failed_item_is_grouped_under_it(desk: Desk, ite
         "parent_number": parent["number"],
         "path": ["shop", "app", "db", "sw"],
     }
-    assert len({envelope.recordedtime for envelope in events}) == 1
+    assert {envelope.causationid for envelope in events} == {events[0].correlationid}
+    assert [envelope.data.get("parent") for envelope in events] == [parent["id"]] * 3
     assert (await desk.get(f"/incidents/{child['id']}"))["path"] == ["shop", "app", "db", "sw"]
 
 
@@ -57,6 +58,9 @@ async def test_a_cause_that_is_seen_later_collects_what_it_broke(desk: Desk, ite
     await fails(desk, "sw", "app")
     assert await parents(desk) == {"shop": "db", "printer": None, "db": "sw", "sw": None, "app": "sw"}
     cause = (await by_item(desk))["sw"]
+    collected = await desk.events((await by_item(desk))["db"]["id"])
+    assert [envelope.name for envelope in collected] == ["IncidentOpened", "IncidentGrouped"]
+    assert "parent" not in collected[0].data
     detail = await desk.get(f"/incidents/{cause['id']}")
     assert detail["children"]["count"] == 2
     assert [row["configuration_item"] for row in detail["children"]["items"]] == ["db", "app"]
@@ -67,6 +71,9 @@ async def test_all_in_one_batch_end_under_the_root(desk: Desk, items: KnownItems
     await items.chain("shop", "db", "sw")
     await fails(desk, *order)
     assert await parents(desk) == {"shop": "sw", "db": "sw", "sw": None}
+    for row in (await by_item(desk, grouped="only")).values():
+        opened = (await desk.events(row["id"]))[0]
+        assert opened.data["parent"] == row["parent"], "known as it opens, so that nobody is called twice"
 
 
 async def test_items_that_depend_on_each_other_make_no_circle(desk: Desk, items: KnownItems) -> None:

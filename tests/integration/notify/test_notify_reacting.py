@@ -24,7 +24,14 @@ from notify.projections.deliveries import DELIVERIES
 from notify.projections.incident_subject import INCIDENT_SUBJECT
 from notify.seeds import plant
 from opsledger_events import Envelope
-from opsledger_events.contexts.incident import IncidentCancelled, IncidentNoted, IncidentPrioritised, IncidentStarted
+from opsledger_events.contexts.incident import (
+    IncidentAssigned,
+    IncidentCancelled,
+    IncidentGrouped,
+    IncidentNoted,
+    IncidentPrioritised,
+    IncidentStarted,
+)
 from opsledger_events.contexts.sla import SLABreachWithdrawn
 from opsledger_runtime.migrations import MigrationSet
 from opsledger_runtime.projections import digest
@@ -280,3 +287,13 @@ async def test_seeds_are_planted_once_and_changes_stay(database: str, tmp_path: 
         assert (latest["version"], latest["subject"]) == (2, "我们的：{{ number }}")
         everything = (await notify.get("/wordings?versions=all&limit=200"))["items"]
         assert len(everything) == 13
+
+
+async def test_an_incident_that_opens_under_its_cause_calls_nobody_again(notify: Notify) -> None:
+    await notify.tell(opened(parent="cause"), IncidentAssigned(team="network", parent="cause"))
+    await notify.tell(IncidentGrouped(parent="cause", parent_number="INC0000041", path=["shop", "db"]))
+    assert await told(notify) == []
+    assert (await notify.get("/unroutable"))["items"] == []
+    assert await notify.pool.fetchval("select team from incident_subject") == "network"
+    await notify.tell(assigned("network"), breached())
+    assert {rule for rule, _, _, _ in await told(notify)} == {"incident-assigned", "sla-breached"}

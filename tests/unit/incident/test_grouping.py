@@ -33,6 +33,15 @@ def test_r67_an_owner_is_assigned_unless_a_team_is_named() -> None:
     named.then(OPENED.model_copy(update={"team": "network"}), IncidentAssigned(team="network"))
 
 
+def test_what_opens_under_a_known_cause_says_so_from_the_beginning() -> None:
+    told = OpenIncident("INC0000001", "t", impact=1, urgency=1, owner=Owner("dba", "shop"), group=GROUP)
+    opened = OPENED.model_copy(update={"parent": "parent"})
+    state = given_events(DECIDER).when(told)
+    state.then(opened, IncidentAssigned(team="dba", owner_of="shop", parent="parent"), GROUPED)
+    given_events(DECIDER).when(replace(told, owner=None)).then(opened, GROUPED)
+    assert given_events(DECIDER).when(told).state.parent == "parent"
+
+
 def test_an_open_incident_is_grouped_once() -> None:
     state = given_events(DECIDER, [OPENED]).when(GROUP).then(GROUPED)
     assert (state.parent, state.parent_number) == ("parent", "INC0000009")

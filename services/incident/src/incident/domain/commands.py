@@ -27,8 +27,20 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupIncident:
+    """Put it under the incident of a failed item: `path` names the items from its own to that one."""
+
+    parent: str
+    parent_number: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """Report an incident. With a `team`, or else an `owner` of its item, it is assigned in the same breath (R67)."""
+    """Report an incident. With a `team`, or else an `owner` of its item, it is assigned in the same breath (R67).
+
+    `group` where the failure that it comes from is known already.
+    """
 
     number: str
     title: str
@@ -44,6 +56,7 @@ class OpenIncident:
     team: str | None = None
     owner: Owner | None = None
     alert: AlertOrigin | None = None
+    group: GroupIncident | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +137,6 @@ class RecordAlertState:
     fingerprint: str
     state: AlertState
     occurred_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class GroupIncident:
-    """Put it under the incident of a failed item: `path` names the items from its own to that one."""
-
-    parent: str
-    parent_number: str
-    path: tuple[str, ...]
 
 
 Command = (

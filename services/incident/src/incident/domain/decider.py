@@ -88,10 +88,10 @@ def decide(command: Command, incident: Incident) -> Events:
 
 
 def open_incident(command: OpenIncident, incident: Incident) -> Events:
-    """Opened, and assigned at once where a team is named or its item has an owner (R67)."""
+    """Opened, assigned at once where a team is named or its item has an owner (R67), and grouped under its cause."""
     if incident.state is not State.UNKNOWN:
         raise RuleViolated(f"{incident.number} is open already. Open another incident.", rule="opened_once")
-    alert = command.alert
+    alert, group = command.alert, command.group
     opened = IncidentOpened(
         number=command.number,
         title=command.title,
@@ -109,12 +109,17 @@ def open_incident(command: OpenIncident, incident: Incident) -> Events:
         alert_fingerprint=alert.fingerprint if alert else None,
         alert_source=alert.source if alert else None,
         alert_started_at=alert.started_at if alert else None,
+        parent=group.parent if group else None,
     )
+    events: list[IncidentEvent] = [opened]
     if command.team is not None:
-        return [opened, IncidentAssigned(team=command.team)]
-    if command.owner is not None:
-        return [opened, IncidentAssigned(team=command.owner.team, owner_of=command.owner.item)]
-    return [opened]
+        events.append(IncidentAssigned(team=command.team, parent=opened.parent))
+    elif command.owner is not None:
+        owner = command.owner
+        events.append(IncidentAssigned(team=owner.team, owner_of=owner.item, parent=opened.parent))
+    if group is not None:
+        events.append(_grouped(group))
+    return events
 
 
 def assign_incident(command: AssignIncident, incident: Incident) -> Events:
@@ -264,7 +269,11 @@ def group_incident(command: GroupIncident, incident: Incident) -> Events:
     """Once, and while there is something to restore: what is over needs no cause to wait for."""
     if incident.state not in OPEN or incident.parent is not None:
         return []
-    return [IncidentGrouped(parent=command.parent, parent_number=command.parent_number, path=list(command.path))]
+    return [_grouped(command)]
+
+
+def _grouped(command: GroupIncident) -> IncidentGrouped:
+    return IncidentGrouped(parent=command.parent, parent_number=command.parent_number, path=list(command.path))
 
 
 def _not_final(incident: Incident) -> None:

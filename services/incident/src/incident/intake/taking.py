@@ -66,8 +66,11 @@ class Intake:
     numbers: list[int] = field(default_factory=list)
     reports: dict[int, Report] = field(default_factory=dict)
     found: Found = field(default_factory=Found)
-    failures: Failures = field(default_factory=Failures)
+    failures: Failures = field(init=False)
     taken: Taken = field(default_factory=Taken)
+
+    def __post_init__(self) -> None:
+        self.failures = Failures(self.transaction)
 
     async def take(self, batch: Batch) -> Taken:
         """Take all of it in."""
@@ -85,16 +88,16 @@ class Intake:
         self.known, self.numbers = await received.lock(connection, self.source, {alert.fingerprint for alert in alerts})
         others = {_key(a) for a in alerts if self.known[a.fingerprint].starts_at not in (None, a.starts_at)}
         self.seen = await received.seen(connection, self.source, others)
-        # "firing" sorts before "resolved", as it happens.
-        alerts = sorted(alerts, key=lambda alert: (alert.starts_at, alert.state, alert.index))
         await self.transaction.load_many(DECIDER, self._concerned(alerts))
-        await self._look_up([alert for alert in alerts if await self._may_open(alert)])
+        ranks = await self._foresee([alert for alert in alerts if await self._may_open(alert)])
+        # Causes before what they break; of each alert "firing" sorts before "resolved", as it happens.
+        alerts = sorted(alerts, key=lambda a: (ranks.get(a.fingerprint, 0), a.starts_at, a.state, a.index))
         counts: Counter[tuple[Key, str | None]] = Counter()
         for alert in alerts:
             await self._one(alert)
             counts[_key(alert), self.known[alert.fingerprint].incident] += 1
         changed = {name: self.known[name] for name in self.changed}
-        await self.failures.group(self.transaction, self.metadata)
+        await self.failures.group(self.metadata)
         await received.keep(connection, self.source, now, counts, changed)
 
     async def _look_up(self, alerts: Sequence[Alert]) -> None:
@@ -102,6 +105,19 @@ class Intake:
         self.reports.update((alert.index, alert.report()) for alert in alerts if alert.index not in self.reports)
         names = {name for alert in alerts for name in self.reports[alert.index].names}
         await look_up_failing(self.transaction.connection, names, self.found)
+
+    async def _foresee(self, alerts: Sequence[Alert]) -> dict[str, int]:
+        """Look the items up of alerts that may open incidents, and plan what is grouped; ranks by fingerprint."""
+        await self._look_up(alerts)
+        opening: dict[str, str] = {}
+        incidents: dict[str, str] = {}
+        for alert in sorted(alerts, key=lambda alert: (alert.starts_at, alert.index)):
+            item = self.found.item(self.reports[alert.index].names, self._organisation(alert))
+            incident = self._incident(alert, self.known[alert.fingerprint])
+            if item is not None and alert.fingerprint not in incidents:
+                opening[incident], incidents[alert.fingerprint] = item.item, incident
+        await self.failures.foresee(opening)
+        return {fingerprint: self.failures.depth(incident) for fingerprint, incident in incidents.items()}
 
     async def _may_open(self, alert: Alert) -> bool:
         known = self.known[alert.fingerprint]
@@ -237,14 +253,13 @@ class Intake:
             channel="monitoring",
             team=report.team,
             owner=item.owner if item is not None else None,
+            group=await self.failures.cause(incident),
             alert=AlertOrigin(self.source, alert.fingerprint, alert.starts_at),
         )
         # Almost never is it there already, and then the store meets a conflict: only after one is it looked for.
         nothing = Loaded(DECIDER.initial_state)
         loaded = await self.transaction.load(DECIDER, incident) if self.transaction.again else nothing
         self._tell(alert, known, incident, loaded, [command, *then], organisation)
-        if item is not None:
-            self.failures.opened(incident, command.number, item.item)
         known.incident = incident
         self.taken.opened += 1
 
