@@ -195,3 +195,11 @@ async def test_a_stranger_and_an_unknown_item_get_nothing(register: Register) ->
     await register.get("/items/a/dependents", status=403, headers=register.headers("requester"))
     for name in ("nothing", "x' or '1'='1", "％00", "字" * 150):
         assert (await register.get(f"/items/{quote(name)}/dependents", status=404))["code"] == "no_such_item"
+
+
+@pytest.mark.parametrize(
+    "path", ["%00/dependents", "%FF/graph.svg", "%ED%A0%80/dependencies", "a/dependents?class=%00"]
+)
+async def test_what_is_no_text_is_no_item(register: Register, path: str) -> None:
+    answer = await register.http.get(f"{BASE}/items/{path}")
+    assert 400 <= answer.status_code < 500, answer.text
