@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.incident_desk import Desk, incident_database, incident_desk
+from tests.support.known_items import KnownItems
 
 from incident.settings import IncidentSettings
 
@@ -26,3 +27,11 @@ async def resolving(shared_database: str, tmp_path: Path) -> AsyncIterator[Desk]
     """A desk where a resolved alert resolves its incident."""
     async with incident_desk(shared_database, tmp_path, IncidentSettings("resolve", "third_party")) as found:
         yield found
+
+
+@pytest.fixture
+async def items(desk: Desk, shared_database: str) -> AsyncIterator[KnownItems]:
+    """What the desk knows of configuration items; in the end its tables are what the events say."""
+    known = KnownItems(desk)
+    yield known
+    await known.assert_rebuilt(shared_database)

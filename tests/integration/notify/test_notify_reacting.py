@@ -27,7 +27,9 @@ from notify.seeds import plant
 from opsledger_events import Envelope, event_class
 from opsledger_events.contexts.incident import (
     HistoryImportCompleted,
+    IncidentAssigned,
     IncidentCancelled,
+    IncidentGrouped,
     IncidentNoted,
     IncidentPrioritised,
     IncidentStarted,
@@ -304,3 +306,13 @@ async def test_seeds_are_planted_once_and_changes_stay(database: str, tmp_path: 
         assert (latest["version"], latest["subject"]) == (2, "我们的：{{ number }}")
         everything = (await notify.get("/wordings?versions=all&limit=200"))["items"]
         assert len(everything) == 13
+
+
+async def test_an_incident_that_opens_under_its_cause_calls_nobody_again(notify: Notify) -> None:
+    await notify.tell(opened(parent="cause"), IncidentAssigned(team="network", parent="cause"))
+    await notify.tell(IncidentGrouped(parent="cause", parent_number="INC0000041", path=["shop", "db"]))
+    assert await told(notify) == []
+    assert (await notify.get("/unroutable"))["items"] == []
+    assert await notify.pool.fetchval("select team from incident_subject") == "network"
+    await notify.tell(assigned("network"), breached())
+    assert {rule for rule, _, _, _ in await told(notify)} == {"incident-assigned", "sla-breached"}

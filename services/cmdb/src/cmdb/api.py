@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from cmdb import ownership
 from cmdb.api_classes import add_classes
+from cmdb.api_graph import add_graph
 from cmdb.api_intake import add_intake
 from cmdb.api_items import add_items
 from cmdb.api_quality import add_quality
@@ -23,6 +24,7 @@ def routes(running: "Running") -> APIRouter:
     router = APIRouter()
     add_items(router, running.doors)
     add_relations(router, running.doors)
+    add_graph(router, running.doors)
     add_classes(router, running.doors)
     add_quality(router, running.doors)
     add_intake(router, running.doors, CmdbSettings.read(os.environ))

@@ -1,12 +1,13 @@
 """HTTP to commands and queries of incidents. Holds no rule: the decider refuses, the runtime's doors guard."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
-from incident import handlers
+from incident import handlers, surroundings
 from incident.domain.commands import (
     AssignIncident,
     CancelIncident,
@@ -87,7 +88,7 @@ def _add_opening(router: APIRouter, doors: Doors) -> None:
         async def work(transaction: Transaction) -> Answer:
             row = await handlers.open_incident(
                 transaction,
-                lambda number: OpenIncident(number=number, organisation=organisation, requester=requester, **facts),
+                OpenIncident(number="", organisation=organisation, requester=requester, **facts),
                 ask.metadata(organisation),
                 body.occurred_at,
             )
@@ -195,6 +196,9 @@ def _add_queries(router: APIRouter, doors: Doors) -> None:
         configuration_item: Filter = None,
         number: Filter = None,
         q: Annotated[str | None, Query(max_length=200, description="Part of the title.")] = None,
+        grouped: Annotated[
+            incident_queue.Grouped, Query(description="Those grouped under another: with them, without, or only them.")
+        ] = "all",
         sort: incident_queue.Sort = "-opened",
         limit: Limit = 50,
         cursor: Cursor = None,
@@ -212,6 +216,7 @@ def _add_queries(router: APIRouter, doors: Doors) -> None:
             configuration_item,
             number,
             q,
+            grouped,
         )
         seen = None if cursor is None else _seen(cursor, sort)
         internal = sees_history(look.caller.roles)
@@ -236,7 +241,9 @@ def _add_queries(router: APIRouter, doors: Doors) -> None:
         past = as_of is not None or known_at is not None
         by_alert = not past and row.incident.alert_fingerprint is not None
         times = await received.received_count(look.pool, row.id) if by_alert else None
-        detail = _detail(row, seen, sees_history(look.caller.roles), times)
+        internal = sees_history(look.caller.roles)
+        around = await surroundings.of_incident(look, row) if internal and not past else {}
+        detail = _detail(row, seen, internal, times, around)
         return look.answer(detail, version=None if past else row.version)
 
     @router.get("/incidents/{incident}/events")
@@ -349,7 +356,13 @@ def _own(caller: Caller) -> str | None:
     return caller.subject if sees_own_only(caller.roles) else None
 
 
-def _detail(row: IncidentRow, seen: list[Envelope], internal: bool, received_count: int | None) -> IncidentDetail:
+def _detail(
+    row: IncidentRow,
+    seen: list[Envelope],
+    internal: bool,
+    received_count: int | None,
+    around: Mapping[str, Any],
+) -> IncidentDetail:
     notes = [
         NoteView(
             text=envelope.data["text"],
@@ -361,5 +374,7 @@ def _detail(row: IncidentRow, seen: list[Envelope], internal: bool, received_cou
         if envelope.name == "IncidentNoted" and (internal or envelope.data.get("public", False))
     ]
     description = next((e.data.get("description", "") for e in seen if e.name == "IncidentOpened"), "")
-    texts = {"description": description, "notes": notes, "alert_received_count": received_count}
-    return IncidentDetail.model_validate({**shown(row, internal=internal), **texts})
+    path: list[str] = next((e.data["path"] for e in seen if e.name == "IncidentGrouped" and internal), [])
+    texts = {"description": description, "notes": notes, "alert_received_count": received_count, "path": path}
+    nothing = {"affected": None, "children": None}
+    return IncidentDetail.model_validate({**shown(row, internal=internal), **texts, **nothing, **around})

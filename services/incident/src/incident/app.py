@@ -11,6 +11,7 @@ from incident.intake import kept_aside
 from incident.messages import ZH
 from incident.permissions import PERMISSIONS
 from incident.projections.incident_queue import INCIDENT_QUEUE
+from incident.projections.items import ITEMS_SUBSCRIPTION
 from incident.settings import IncidentSettings
 from opsledger_runtime.running import Running
 from opsledger_runtime.service import Service
@@ -32,4 +33,5 @@ SERVICE: Final = Service(
     routes=_routes,
     permissions=PERMISSIONS,
     inline=(INCIDENT_QUEUE,),
+    subscriptions=(ITEMS_SUBSCRIPTION,),
 )

@@ -1,12 +1,12 @@
 """Load, decide, append: one function per way in. No HTTP, no rules."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from incident.domain.commands import Command, OpenIncident
 from incident.domain.decider import DECIDER
-from incident.numbers import next_numbers
+from incident.looking_up import number_and_item
 from incident.projections import incident_queue
 from incident.projections.incident_row import IncidentRow, fold, from_record
 from opsledger_events import Envelope
@@ -20,18 +20,23 @@ LEEWAY: Final = timedelta(minutes=5)
 
 async def open_incident(
     transaction: Transaction,
-    command: Callable[[str], OpenIncident],
+    command: OpenIncident,
     metadata: Metadata,
     occurred_at: datetime | None,
 ) -> IncidentRow:
-    """Open an incident; `command` gets its number. Its id derives from the command id, so a repeat opens no second."""
+    """Open an incident; `command` gets its number and, where it names no team, its item's owner (R67).
+
+    Its id derives from the command id, so a repeat opens no second.
+    """
     time = happened(occurred_at, transaction.now)
     incident = str(ids.derived_id("incident", str(metadata.command_id)))
-    number = (await next_numbers(transaction.connection, 1))[0]
+    named = command.configuration_item if command.team is None else None
+    number, item = await number_and_item(transaction.connection, named, command.organisation)
+    command = replace(command, number=number, owner=item.owner if item is not None else None)
     # Almost never is it there already, and then the store meets a conflict: only after one is it looked for.
     loaded = None if transaction.again else Loaded(DECIDER.initial_state)
     events = await transaction.execute(
-        DECIDER, incident, command(number), metadata, expected_version=0, time=time, loaded=loaded
+        DECIDER, incident, command, metadata, expected_version=0, time=time, loaded=loaded
     )
     return await _row(transaction, IncidentRow(incident), events)
 

@@ -155,6 +155,8 @@ class IncidentView(BaseModel):
     alert_source: str | None
     alert_fingerprint: str | None
     alert_state: str | None
+    parent: str | None
+    parent_number: str | None
     opened_at: str
     started_at: str | None
     resolved_at: str | None
@@ -171,16 +173,54 @@ class NoteView(BaseModel):
     time: str
 
 
+class AffectedItem(BaseModel):
+    """A configuration item that suffers, `distance` relations away."""
+
+    key: str
+    name: str
+    item_class: str | None
+    is_service: bool
+    distance: int
+
+
+class Affected(BaseModel):
+    """What depends on the incident's item: `count` items, of which the first are listed, business services foremost."""
+
+    count: int
+    items: list[AffectedItem]
+
+
+class ChildView(BaseModel):
+    """An incident grouped under this one."""
+
+    id: str
+    number: str
+    title: str
+    state: str
+    configuration_item: str | None
+
+
+class Children(BaseModel):
+    """The incidents grouped under this one: `count` of them, of which the first are listed."""
+
+    count: int
+    items: list[ChildView]
+
+
 class IncidentDetail(IncidentView):
     """One incident with its texts; internal notes only for those who may read its history.
 
     `alert_received_count`: how often its alert came firing, as far as that is remembered (90 days after the last time);
-    null where no alert raised it, and for the past.
+    null where no alert raised it, and for the past. `path` names the items from its own to its parent's. `affected` is
+    null where its item is unknown, `children` where no alert raised it; both are of now, and for staff.
     """
 
     description: str
     alert_received_count: int | None
     notes: list[NoteView]
+    path: list[str]
+    affected: Affected | None
+    children: Children | None
 
 
 class RejectedAlert(BaseModel):

@@ -1,7 +1,8 @@
 """Subscription `notices`: from other contexts' events to own deliveries.
 
 One delivery per rule, causing event, contact and channel; its id and its command's id derive from these, so whatever is
-read twice is requested once. An imported event belongs to the past and notifies nobody.
+read twice is requested once. An imported event belongs to the past and notifies nobody; an incident that opens under
+another, which explains it, calls nobody a second time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +64,8 @@ async def _reactions(connection: Any, envelopes: Sequence[Envelope]) -> list[_Re
         if not matching or envelope.importid is not None:
             continue
         event = decode(envelope)
+        if facts.told_with_its_cause(event):
+            continue
         subject = (
             facts.subject_of_clock(event)
             if isinstance(event, ClockEvent)

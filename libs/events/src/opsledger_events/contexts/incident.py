@@ -16,7 +16,8 @@ Responsibility = Literal["provider", "third_party", "customer"]
 class IncidentOpened(Event):
     """An incident was reported, an alert raised one, or a history was imported.
 
-    `external_number` is what `external_system` calls it, for an imported one.
+    `external_number` is what `external_system` calls it, for an imported one. `parent` is the incident under which it is
+    grouped at once (IncidentGrouped follows): whoever knows of that one need not be called for this one.
     """
 
     type_name: ClassVar[str] = "incident.IncidentOpened.v1"
@@ -38,6 +39,7 @@ class IncidentOpened(Event):
     alert_started_at: datetime | None = None
     external_system: str | None = None
     external_number: str | None = None
+    parent: str | None = None
     example: ClassVar[dict[str, Any]] = {
         "number": "INC0000042",
         "title": "核心交换机端口告警",
@@ -58,6 +60,7 @@ class IncidentAssigned(Event):
     """A team, and where known a person of it, became responsible.
 
     `owner_of` is the key of the configuration item whose owner the team is, where that is why it was chosen (R67).
+    `parent` is as in IncidentOpened, of the assignment that belongs to the opening alone.
     """
 
     type_name: ClassVar[str] = "incident.IncidentAssigned.v1"
@@ -66,6 +69,7 @@ class IncidentAssigned(Event):
     previous_team: str | None = None
     previous_assignee: str | None = None
     owner_of: str | None = None
+    parent: str | None = None
     example: ClassVar[dict[str, Any]] = {"team": "network", "assignee": "person-3"}
 
 

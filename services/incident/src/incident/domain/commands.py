@@ -20,8 +20,28 @@ class AlertOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """The team that answers for a configuration item, and the item's key."""
+
+    team: str
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupIncident:
+    """Put it under the incident of a failed item: `path` names the items from its own to that one."""
+
+    parent: str
+    parent_number: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenIncident:
-    """Report an incident. With a `team` it is assigned in the same breath."""
+    """Report an incident. With a `team`, or else an `owner` of its item, it is assigned in the same breath (R67).
+
+    `group` where the failure that it comes from is known already.
+    """
 
     number: str
     title: str
@@ -35,7 +55,9 @@ class OpenIncident:
     requester: str | None = None
     channel: Channel = "other"
     team: str | None = None
+    owner: Owner | None = None
     alert: AlertOrigin | None = None
+    group: GroupIncident | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +161,5 @@ Command = (
     | CancelIncident
     | RecordAlertState
     | RecordStep
+    | GroupIncident
 )

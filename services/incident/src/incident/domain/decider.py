@@ -11,6 +11,7 @@ from incident.domain.commands import (
     CancelIncident,
     CloseIncident,
     Command,
+    GroupIncident,
     HoldIncident,
     NoteIncident,
     OpenIncident,
@@ -23,13 +24,14 @@ from incident.domain.commands import (
     StartIncident,
 )
 from incident.domain.matrix import priority_of
-from incident.domain.state import Incident, IncidentEvent, State, evolve
+from incident.domain.state import OPEN, Incident, IncidentEvent, State, evolve
 from opsledger_events import Event
 from opsledger_events.contexts.incident import (
     IncidentAlertStateChanged,
     IncidentAssigned,
     IncidentCancelled,
     IncidentClosed,
+    IncidentGrouped,
     IncidentHeld,
     IncidentNoted,
     IncidentOpened,
@@ -82,15 +84,17 @@ def decide(command: Command, incident: Incident) -> Events:
             return cancel_incident(command, incident)
         case RecordAlertState():
             return record_alert_state(command, incident)
+        case GroupIncident():
+            return group_incident(command, incident)
         case _:
             assert_never(command)
 
 
 def open_incident(command: OpenIncident, incident: Incident) -> Events:
-    """Opened, and assigned at once where a team is known."""
+    """Opened, assigned at once where a team is named or its item has an owner (R67), and grouped under its cause."""
     if incident.state is not State.UNKNOWN:
         raise RuleViolated(f"{incident.number} is open already. Open another incident.", rule="opened_once")
-    alert = command.alert
+    alert, group = command.alert, command.group
     opened = IncidentOpened(
         number=command.number,
         title=command.title,
@@ -108,10 +112,17 @@ def open_incident(command: OpenIncident, incident: Incident) -> Events:
         alert_fingerprint=alert.fingerprint if alert else None,
         alert_source=alert.source if alert else None,
         alert_started_at=alert.started_at if alert else None,
+        parent=group.parent if group else None,
     )
-    if command.team is None:
-        return [opened]
-    return [opened, IncidentAssigned(team=command.team)]
+    events: list[IncidentEvent] = [opened]
+    if command.team is not None:
+        events.append(IncidentAssigned(team=command.team, parent=opened.parent))
+    elif command.owner is not None:
+        owner = command.owner
+        events.append(IncidentAssigned(team=owner.team, owner_of=owner.item, parent=opened.parent))
+    if group is not None:
+        events.append(_grouped(group))
+    return events
 
 
 def assign_incident(command: AssignIncident, incident: Incident) -> Events:
@@ -264,6 +275,17 @@ def record_step(command: RecordStep, incident: Incident) -> Events:
     if not known and not (events and isinstance(events[0], IncidentOpened)):
         raise NotFound("There is no such incident.")
     return cast(Events, events)
+
+
+def group_incident(command: GroupIncident, incident: Incident) -> Events:
+    """Once, and while there is something to restore: what is over needs no cause to wait for."""
+    if incident.state not in OPEN or incident.parent is not None:
+        return []
+    return [_grouped(command)]
+
+
+def _grouped(command: GroupIncident) -> IncidentGrouped:
+    return IncidentGrouped(parent=command.parent, parent_number=command.parent_number, path=list(command.path))
 
 
 def _not_final(incident: Incident) -> None:

@@ -1,7 +1,8 @@
 """What an incident is after its events, and how each event changes it.
 
 The life cycle: new → assigned → in_progress ⇄ on_hold → resolved → closed; cancelled from any state before resolved.
-Notes and descriptions change no decision, so they are not part of the state.
+Notes and descriptions change no decision, so they are not part of the state. An incident that is grouped under another
+lives on by itself: when the cause is mended, whether this one's service is back is for its own team to say.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from opsledger_events.contexts.incident import (
     IncidentAssigned,
     IncidentCancelled,
     IncidentClosed,
+    IncidentGrouped,
     IncidentHeld,
     IncidentNoted,
     IncidentOpened,
@@ -70,6 +72,8 @@ class Incident:
     alert_source: str | None = None
     alert_fingerprint: str | None = None
     alert_state: AlertState | None = None
+    parent: str | None = None
+    parent_number: str | None = None
 
 
 IncidentEvent = (
@@ -85,6 +89,7 @@ IncidentEvent = (
     | IncidentClosed
     | IncidentCancelled
     | IncidentAlertStateChanged
+    | IncidentGrouped
 )
 
 
@@ -142,5 +147,7 @@ def evolve(incident: Incident, event: IncidentEvent) -> Incident:
             )
         case IncidentAlertStateChanged():
             return replace(incident, alert_state=event.state)
+        case IncidentGrouped():
+            return replace(incident, parent=event.parent, parent_number=event.parent_number)
         case _:
             assert_never(event)

@@ -9,7 +9,7 @@ from incident.domain.commands import AlertState
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What an alert says, in the words of an incident."""
+    """What an alert says, in the words of an incident. `names` are what its item may be called, the likeliest first."""
 
     title: str
     description: str
@@ -19,6 +19,7 @@ class Report:
     service: str | None = None
     configuration_item: str | None = None
     team: str | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

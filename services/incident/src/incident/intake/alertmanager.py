@@ -6,6 +6,7 @@ body without a list of alerts. https://prometheus.io/docs/alerting/latest/config
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -24,7 +25,15 @@ MAX_FINGERPRINT: Final = 200
 LEVELS: Final[dict[str, tuple[int, int]]] = {"critical": (1, 1), "warning": (2, 2), "info": (3, 3)}
 """Impact and urgency by the `severity` label; anything else is the middle of the matrix."""
 
+DEVICE_LABELS: Final = ("instance", "host", "node", "device")
+"""Labels that name what an alert is about, the likeliest first."""
+
 _MIDDLE: Final = (2, 2)
+_ADDRESS: Final = re.compile(
+    r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/?#@]*@)?(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<host>[^:/?#\[\]]+))"
+    r"(?::[0-9]{1,5})?(?:[/?#].*)?",
+    re.IGNORECASE,
+)
 _FIRST_YEAR: Final = 1970  # Go's zero time, 0001-01-01, means that there is none
 
 
@@ -99,7 +108,30 @@ def _report(
         service=_label(labels, "service", is_name),
         configuration_item=_label(labels, "configuration_item", is_name) or _label(labels, "instance", is_name),
         team=_label(labels, "team", is_opaque_id),
+        names=_names(labels),
     )
+
+
+def _names(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """What the alert may call its item: what it says outright, else each label that commonly names a device."""
+    stated = _label(labels, "configuration_item", is_name)
+    if stated is not None:
+        return (stated,)
+    found = dict[str, None]()
+    for label in DEVICE_LABELS:
+        name = _label(labels, label, is_name)
+        if name is not None:
+            found[name] = None
+            found.update(dict.fromkeys(_without_port(name)))
+    return tuple(found)
+
+
+def _without_port(name: str) -> tuple[str, ...]:
+    """The host of `host:9100`, `[::1]:9100` or `https://host/path`; nothing where the name is no such address."""
+    match = _ADDRESS.fullmatch(name)
+    if match is None:
+        return ()
+    return (match["bracketed"] or match["host"],)
 
 
 def _texts(raw: Mapping[str, Any], name: str) -> dict[str, str]:

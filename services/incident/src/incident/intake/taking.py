@@ -21,9 +21,11 @@ from incident.domain.decider import DECIDER
 from incident.domain.state import OPEN, Incident
 from incident.handlers import LEEWAY
 from incident.intake import kept_aside, received
-from incident.intake.alert import Alert, Batch, Unreadable
+from incident.intake.alert import Alert, Batch, Report, Unreadable
+from incident.intake.failing import Failures
 from incident.intake.received import Key, Known
 from incident.intake.tidying import Tidying
+from incident.looking_up import Found, look_up_failing
 from incident.numbers import next_numbers, spelled
 from incident.settings import IncidentSettings
 from opsledger_events.envelope import format_instant
@@ -62,7 +64,13 @@ class Intake:
     changed: set[str] = field(default_factory=set)
     seen: set[Key] = field(default_factory=set)
     numbers: list[int] = field(default_factory=list)
+    reports: dict[int, Report] = field(default_factory=dict)
+    found: Found = field(default_factory=Found)
+    failures: Failures = field(init=False)
     taken: Taken = field(default_factory=Taken)
+
+    def __post_init__(self) -> None:
+        self.failures = Failures(self.transaction)
 
     async def take(self, batch: Batch) -> Taken:
         """Take all of it in."""
@@ -80,15 +88,44 @@ class Intake:
         self.known, self.numbers = await received.lock(connection, self.source, {alert.fingerprint for alert in alerts})
         others = {_key(a) for a in alerts if self.known[a.fingerprint].starts_at not in (None, a.starts_at)}
         self.seen = await received.seen(connection, self.source, others)
-        # "firing" sorts before "resolved", as it happens.
-        alerts = sorted(alerts, key=lambda alert: (alert.starts_at, alert.state, alert.index))
         await self.transaction.load_many(DECIDER, self._concerned(alerts))
+        ranks = await self._foresee([alert for alert in alerts if await self._may_open(alert)])
+        # Causes before what they break; of each alert "firing" sorts before "resolved", as it happens.
+        alerts = sorted(alerts, key=lambda a: (ranks.get(a.fingerprint, 0), a.starts_at, a.state, a.index))
         counts: Counter[tuple[Key, str | None]] = Counter()
         for alert in alerts:
             await self._one(alert)
             counts[_key(alert), self.known[alert.fingerprint].incident] += 1
         changed = {name: self.known[name] for name in self.changed}
+        await self.failures.group(self.metadata)
         await received.keep(connection, self.source, now, counts, changed)
+
+    async def _look_up(self, alerts: Sequence[Alert]) -> None:
+        """Find out what the alerts are about, unless they are only counted."""
+        self.reports.update((alert.index, alert.report()) for alert in alerts if alert.index not in self.reports)
+        names = {name for alert in alerts for name in self.reports[alert.index].names}
+        await look_up_failing(self.transaction.connection, names, self.found)
+
+    async def _foresee(self, alerts: Sequence[Alert]) -> dict[str, int]:
+        """Look the items up of alerts that may open incidents, and plan what is grouped; ranks by fingerprint."""
+        await self._look_up(alerts)
+        opening: dict[str, str] = {}
+        incidents: dict[str, str] = {}
+        for alert in sorted(alerts, key=lambda alert: (alert.starts_at, alert.index)):
+            item = self.found.item(self.reports[alert.index].names, self._organisation(alert))
+            incident = self._incident(alert, self.known[alert.fingerprint])
+            if item is not None and alert.fingerprint not in incidents:
+                opening[incident], incidents[alert.fingerprint] = item.item, incident
+        await self.failures.foresee(opening)
+        return {fingerprint: self.failures.depth(incident) for fingerprint, incident in incidents.items()}
+
+    async def _may_open(self, alert: Alert) -> bool:
+        known = self.known[alert.fingerprint]
+        if alert.state != "firing" or known.incident is None:
+            return alert.state == "firing"
+        if self._is_repeat(alert, known):
+            return False
+        return (await self.transaction.load(DECIDER, known.incident)).state.state not in OPEN
 
     def _concerned(self, alerts: Sequence[Alert]) -> list[str]:
         """The incidents that the batch has news for; those that it may open too, where some may be there already."""
@@ -199,7 +236,10 @@ class Intake:
         organisation = self._organisation(alert)
         incident = self._incident(alert, known)
         number = self.numbers.pop(0) if self.numbers else None
-        report = alert.report()
+        if alert.index not in self.reports:  # it opens after all: what it told of before was over within this batch
+            await self._look_up([alert])
+        report = self.reports[alert.index]
+        item = self.found.item(report.names, organisation)
         command = OpenIncident(
             number=spelled(number) if number else (await next_numbers(self.transaction.connection, 1))[0],
             title=report.title,
@@ -208,10 +248,12 @@ class Intake:
             urgency=report.urgency,
             category=report.category,
             service=report.service,
-            configuration_item=report.configuration_item,
+            configuration_item=item.key if item is not None else report.configuration_item,
             organisation=organisation,
             channel="monitoring",
             team=report.team,
+            owner=item.owner if item is not None else None,
+            group=await self.failures.cause(incident),
             alert=AlertOrigin(self.source, alert.fingerprint, alert.starts_at),
         )
         # Almost never is it there already, and then the store meets a conflict: only after one is it looked for.

@@ -14,6 +14,7 @@ from opsledger_runtime.errors import NotFound
 from opsledger_runtime.projections import Projection, Table
 
 Sort = Literal["-opened", "opened", "priority"]
+Grouped = Literal["all", "hide", "only"]
 
 # Each by its key, whatever the planner believes of the table: a plan made while it was empty would scan it for ever.
 _LOAD: Final = (
@@ -75,6 +76,7 @@ class Filters:
     configuration_item: str | None = None
     number: str | None = None
     q: str | None = None
+    grouped: Grouped = "all"
 
 
 async def find(connection: Any, filters: Filters, sort: Sort, limit: int, seen: Sequence[Any] | None) -> list[Any]:
@@ -99,6 +101,8 @@ async def find(connection: Any, filters: Filters, sort: Sort, limit: int, seen: 
     for name in ("team", "assignee", "organisation", "service", "configuration_item", "number"):
         if (value := getattr(filters, name)) is not None:
             narrow(f"{name} = {{}}", value)
+    if filters.grouped != "all":
+        wanted.append("parent is null" if filters.grouped == "hide" else "parent is not null")
     order, following, _ = _ORDERS[sort]
     if seen is not None:
         marks = ", ".join(f"${len(values) + index + 1}" for index in range(len(seen)))

@@ -67,6 +67,11 @@ class Notice:
     restricted: bool = False
 
 
+def told_with_its_cause(event: Event) -> bool:
+    """Whether it opens or assigns an incident that another one explains: who works on that one was told already."""
+    return isinstance(event, IncidentOpened | IncidentAssigned) and event.parent is not None
+
+
 def subject_of_clock(event: ClockEvent) -> Subject:
     """An SLA event carries its incident, so a notice never waits for the incident's own events."""
     return Subject(
