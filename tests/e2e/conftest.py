@@ -1,5 +1,5 @@
 """Fixtures of the end-to-end tests; they live in `tests/support`."""
 
-from tests.support.whole_platform import mail, platform
+from tests.support.whole_platform import mail, manager, platform
 
-__all__ = ["mail", "platform"]
+__all__ = ["mail", "manager", "platform"]

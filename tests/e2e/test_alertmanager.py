@@ -1,24 +1,13 @@
 """A real Alertmanager against the running platform: fires, repeats, resolves."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.support import alertmanager
 from tests.support.waiting import eventually
 
 from opsledger_runtime.testing.harness import Harness
 from opsledger_runtime.testing.smtp_sink import SmtpSink
-
-
-@pytest.fixture
-async def manager(platform: Harness, tmp_path: Path) -> AsyncIterator[alertmanager.Alertmanager]:
-    webhook = f"{platform.base_url}/api/incident/v1/alerts/alertmanager"
-    token = platform.issuer.token("intake", subject="alertmanager-1")
-    async with alertmanager.running(alertmanager.find_binary(), tmp_path, webhook, token) as found:
-        yield found
 
 
 async def test_a_real_alertmanager_leads_to_clocks_mail_and_report_row(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.support import alertmanager
 
 from opsledger.services import services
 from opsledger_runtime.testing import harness
@@ -36,6 +37,15 @@ async def platform(
         await introduce_people(running.client("administrator"))
         await running.quiet()
         yield running
+
+
+@pytest.fixture
+async def manager(platform: harness.Harness, tmp_path: Path) -> AsyncIterator[alertmanager.Alertmanager]:
+    """A real Alertmanager that knows the platform's webhook."""
+    webhook = f"{platform.base_url}/api/incident/v1/alerts/alertmanager"
+    token = platform.issuer.token("intake", subject="alertmanager-1")
+    async with alertmanager.running(alertmanager.find_binary(), tmp_path, webhook, token) as found:
+        yield found
 
 
 async def introduce_people(client: httpx.AsyncClient) -> None:

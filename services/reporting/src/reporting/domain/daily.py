@@ -6,8 +6,10 @@ a batch moves it, from the stretches themselves. Late events change days that ar
 """
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from opsledger_events import Event
@@ -49,11 +51,17 @@ _measures: Final = operator.attrgetter(*MEASURES)
 
 @dataclass(slots=True)
 class Daily:
-    """Differences by day and dimensions, for the days up to `horizon`; None: no day is told yet."""
+    """Differences by day and dimensions, for the days up to `horizon`; None: no day is told yet.
+
+    What begins and ends in one batch is told of the days between alone: a history from years ago comes story by story,
+    and each of its beginnings by itself would change every day since.
+    """
 
     horizon: date | None = None
     reached: date | None = None
     rows: dict[tuple[date, Dimensions], BacklogRow] = field(default_factory=dict)
+    moves: dict[tuple[Dimensions, datetime], list[tuple[date, int]]] = field(default_factory=dict)
+    """By dimensions and opening: the day from which on so many more are open."""
 
     def reach(self, instant: datetime) -> None:
         """An event was recorded by then, which is told up to its day."""
@@ -76,19 +84,27 @@ class Daily:
 
     def changes(self) -> list[BacklogRow]:
         """The differences that change something."""
+        for (dimensions, opened), moves in self.moves.items():
+            self._spread(dimensions, opened, sorted(moves))
+        self.moves.clear()
         return [row for row in self.rows.values() if any(_measures(row))]
 
     def _change(self, dimensions: Dimensions, time: datetime, opened: datetime, by: int) -> None:
-        if self.horizon is None:
-            return
-        day = local_day(time - _TICK)
-        while day <= self.horizon:
-            row, age = self._row(day, dimensions), end_of(day) - opened
-            row.open_count += by
-            row.age_seconds += by * (age // timedelta(seconds=1))
-            name = age_class(age)
-            setattr(row, name, getattr(row, name) + by)
-            day += _DAY
+        if self.horizon is not None:
+            self.moves.setdefault((dimensions, opened), []).append((local_day(time - _TICK), by))
+
+    def _spread(self, dimensions: Dimensions, opened: datetime, moves: Sequence[tuple[date, int]]) -> None:
+        assert self.horizon is not None  # noqa: S101 - without one there are no moves
+        after, more = self.horizon + _DAY, 0
+        for (day, by), (until, _) in pairwise([*moves, (after, 0)]):
+            more += by
+            while more and day < min(until, after):
+                row, age = self._row(day, dimensions), end_of(day) - opened
+                row.open_count += more
+                row.age_seconds += more * (age // timedelta(seconds=1))
+                name = age_class(age)
+                setattr(row, name, getattr(row, name) + more)
+                day += _DAY
 
     def _row(self, day: date, dimensions: Dimensions) -> BacklogRow:
         row = self.rows.get((day, dimensions))
