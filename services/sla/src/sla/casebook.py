@@ -6,7 +6,7 @@ from opsledger_events import Envelope
 from opsledger_runtime import ids
 from opsledger_runtime.store import Transaction
 from sla.domain.decider import CLOCK
-from sla.projections.clock import Trail, trails_of
+from sla.projections.clock import Trail, trail_after, trails_of
 from sla.projections.definitions import Definitions
 from sla.projections.incident_facts import IncidentFact, facts_of, keep_and_find
 
@@ -24,13 +24,16 @@ class Casebook:
         self.definitions = Definitions(tx.connection)
         self._facts = facts
         self._trails = trails
+        self._followed = len(tx.appended)
 
     @classmethod
     async def of_incidents(cls, tx: Transaction, envelopes: Sequence[Envelope], metrics: Iterable[str]) -> "Casebook":
         """Keep what happened to incidents, and read what concerns their clocks."""
         facts = await keep_and_find(tx.connection, envelopes)
-        await tx.load_many(CLOCK, [clock_id(incident, metric) for incident in facts for metric in metrics])
-        return cls(tx, facts, {})
+        loaded = await tx.load_many(CLOCK, [clock_id(incident, metric) for incident in facts for metric in metrics])
+        await tx.flush()
+        standing = [clock for clock, found in loaded.items() if found.version]
+        return cls(tx, facts, await trails_of(tx.connection, standing) if standing else {})
 
     @classmethod
     async def of_clocks(cls, tx: Transaction, clocks: Sequence[str]) -> "Casebook":
@@ -47,16 +50,13 @@ class Casebook:
         """All that is known of an incident."""
         return self._facts[incident]
 
-    async def trail(self, clock: str) -> Trail:
-        """What is behind the clock's last event; read anew after each use, since something follows it then.
+    def trail(self, clock: str) -> Trail:
+        """What is behind the clock's last event, those included that this transaction has appended.
 
         Raises:
-            LookupError: the clock has no row.
+            LookupError: the clock has no event.
         """
-        found = self._trails.pop(clock, None)
-        if found is None:
-            await self.tx.flush()
-            found = (await trails_of(self.tx.connection, [clock])).get(clock)
-        if found is None:
-            raise LookupError(f"clock {clock} has events and no row")
-        return found
+        for envelope in self.tx.appended[self._followed :]:
+            self._trails[envelope.subject] = trail_after(self._trails.get(envelope.subject), envelope)
+        self._followed = len(self.tx.appended)
+        return self._trails[clock]

@@ -103,7 +103,7 @@ async def _announce(
     subject = subject_at(loaded.state.incident, facts, mark.at)
     if subject is None:
         return loaded
-    trail = await book.trail(clock)
+    trail = book.trail(clock)
     about: dict[str, Any] = {
         "subject": subject,
         "calendar": calendar,

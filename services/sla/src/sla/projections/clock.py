@@ -49,6 +49,7 @@ CLOCK_EVENTS = (
 )
 READS = frozenset(cls.type_name for cls in get_args(CLOCK_EVENTS))
 MEMORY = TypeAdapter(ClockState)
+_ANNOUNCEMENTS = frozenset({SLAWarningReached.type_name, SLABreached.type_name})
 
 _COLUMNS = (
     *("id", "incident", "number", "metric", "organisation", "service", "priority", "agreement", "agreement_revision"),
@@ -60,13 +61,14 @@ _COLUMNS = (
 # One look into the index for each key (`offset 0`), whatever the planner believed of the table when it was empty.
 _STANDING = """
 select found.* from unnest($1::text[]) as wanted (id) cross join lateral (
-  select id, memory::text as memory, started_at, correlation, provisional, import_id, imported_at
+  select id, memory::text as memory, started_at, provisional, correlation, last_event, import_id, imported_at
     from clock where id = wanted.id offset 0) as found
 """
 _TRAILS = """
 select found.* from unnest($1::text[]) as wanted (id) cross join lateral (
   select id, correlation, last_event, import_id, imported_at from clock where id = wanted.id offset 0) as found
 """
+_TRAIL = ("correlation", "last_event", "import_id", "imported_at")
 _UPSERT = f"""
 insert into clock select * from unnest($1::sla.clock[])
 on conflict (id) do update set ({", ".join(_COLUMNS)}) = ({", ".join(f"excluded.{name}" for name in _COLUMNS)})
@@ -81,6 +83,14 @@ class Trail:
     last_event: UUID
     import_id: str | None
     imported_at: datetime | None
+
+
+def trail_after(before: Trail | None, envelope: Envelope) -> Trail:
+    """What is behind a clock after one more of its events. An announcement is told by what was told before it."""
+    imported = (before.import_id, before.imported_at) if before else (None, None)
+    if envelope.importid is not None and envelope.type_name not in _ANNOUNCEMENTS:
+        imported = envelope.importid, envelope.recordedtime
+    return Trail(before.correlation if before else envelope.correlationid, envelope.id, *imported)
 
 
 async def trails_of(connection: Any, clocks: Sequence[str]) -> dict[str, Trail]:
@@ -114,9 +124,7 @@ def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[
     announced = [one for one in state.announced if one.target == target]
     breached_at = next((one.at for one in announced if one.percent is None), None)
     provisional = event.provisional if isinstance(event, SLABreached) else before is not None and before["provisional"]
-    imported = (before["import_id"], before["imported_at"]) if before else (None, None)
-    if envelope.importid is not None and not isinstance(event, SLAWarningReached | SLABreached):
-        imported = envelope.importid, envelope.recordedtime
+    trail = trail_after(Trail(*(before[name] for name in _TRAIL)) if before else None, envelope)
     return {
         "id": envelope.subject,
         "incident": event.incident,
@@ -141,10 +149,10 @@ def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[
         "breached_at": breached_at,
         "provisional": provisional and breached_at is not None,
         "met": standing.met,
-        "import_id": imported[0],
-        "imported_at": imported[1],
-        "correlation": before["correlation"] if before else envelope.correlationid,
-        "last_event": envelope.id,
+        "import_id": trail.import_id,
+        "imported_at": trail.imported_at,
+        "correlation": trail.correlation,
+        "last_event": trail.last_event,
         "version": envelope.aggregateversion,
     }
 
