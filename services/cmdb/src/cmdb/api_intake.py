@@ -69,7 +69,10 @@ def add_intake(router: APIRouter, doors: Doors, settings: CmdbSettings) -> None:
         encoding: csv_file.Encoding = "utf-8",
         dry_run: DryRun = False,
     ) -> Response:
-        """Take in a CSV file; good lines go in, every other is reported. The same file again changes nothing."""
+        """Take in a CSV file; good lines go in, every other is reported. The same file again changes nothing.
+
+        A new item of which the line says no more is in operation, in production, and of medium criticality.
+        """
         lines = await asyncio.to_thread(csv_file.read, ask.body, encoding)
         return await _take(ask, settings, CSV, lines, dry_run)
 
