@@ -170,6 +170,13 @@ def routes(running: Any) -> APIRouter:
 
         return await ask.run(work)
 
+    @router.post("/file", status_code=202)
+    async def file(ask: Annotated[Ask, doors.file("counter.intake", "text/csv", max_body=1000)]) -> Response:
+        async def work(tx: Transaction) -> Answer:
+            return Answer({"bytes": list(ask.body[:10])}, status=202)
+
+        return await ask.run(work)
+
     @router.get("/counters")
     async def counters(
         look: Annotated[Look, doors.query("counter.read")], limit: Limit = 50, cursor: Cursor = None, note: str = ""

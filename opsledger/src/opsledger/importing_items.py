@@ -122,7 +122,8 @@ def _report(finished: "Finished", wanted: Wanted, tell: Teller) -> None:
     report = finished.report
     for one in report.troubles:
         where = f"line {one.line}" + (f" ({one.key})" if one.key else "")
-        tell.line(f"{where}: {one.outcome}: {worded(one.refusal, wanted.language)}")
+        about = f" {one.about}:" if one.about else ""
+        tell.line(f"{where}: {one.outcome}:{about} {worded(one.refusal, wanted.language)}")
     counted = ", ".join(f"{count:,} {outcome}" for outcome, count in report.counts.items())
     would = "Nothing was changed; it would be: " if wanted.dry_run else ""
     tell.line(f"{would}{report.received:,} lines: {counted}; {report.related:,} relations.")

@@ -130,6 +130,7 @@ async def test_lines_may_name_what_comes_later_and_rules_hold_between_them(regis
         (4, "classes_do_not_go_together"),
         (5, "not_to_itself"),
     ]
+    assert [one["about"] for one in found["problems"]] == ["runs_on: host-2", "runs_on: vm", "depends_on: app"]
     assert counts(found) == {"registered": 4, "related": 4}
     assert len((await register.get("/items/vm"))["relations"]) == 4
 
@@ -180,6 +181,16 @@ async def test_a_file_is_completed_by_an_event_with_its_counts(register: Registe
     item = await register.get("/items/a")
     (registered,) = await register.events(item["id"])
     assert (registered.data["source"], registered.correlationid) == ("csv", found["id"])
+
+
+async def test_a_line_that_no_event_can_hold_does_not_stop_the_others(register: Register) -> None:
+    texts = [{"key": f"t{n}", "name_zh": "文", "name_en": "Text", "kind": "text"} for n in range(100)]
+    body = {"name_zh": "档案", "name_en": "Dossier", "attributes": texts}
+    await register.ask("PUT", "/classes/dossier", body, status=201)
+    header = "key,name,class," + ",".join(f"attribute:t{n}" for n in range(100)) + "\n"
+    found = await send(register, header + "a,a,dossier," + ",".join(["长" * 2000] * 100) + "\nb,b,dossier,x\n")
+    assert [(one["line"], one["code"]) for one in found["problems"]] == [(2, "too_large")]
+    assert counts(found) == {"registered": 1, "rejected": 1}
 
 
 async def test_a_repeat_with_the_same_key_gets_the_first_answer(register: Register) -> None:

@@ -80,7 +80,17 @@ async def test_several_matches_and_a_foreign_key_are_told_as_ambiguous(register:
         (4, "rejected", "line_twice"),
     ]
     assert (answer["registered"], answer["ambiguous"]) == (1, 2)
-    assert "“one”, “two”" in answer["problems"][0]["reason"]
+    assert [one["about"] for one in answer["problems"]] == ["“one”, “two”", "“web”", None]
+
+
+async def test_a_source_of_one_organisation_learns_nothing_of_anothers_items(register: Register) -> None:
+    await register.item("theirs", organisation="umbrella", identifiers=serial("CN-1"))
+    await register.item("theirs-too", organisation="umbrella", identifiers=serial("CN-1"))
+    ours = register.headers(organisations=["acme"])
+    things = [thing("h", identifiers=serial("CN-1")), thing("theirs")]
+    answer = await register.post("/discovery/nmap", things, headers=ours)
+    assert [(one["line"], one["code"]) for one in answer["problems"]] == [(2, "key_of_another")]
+    assert (await register.get("/items/h"))["organisation"] == "acme"
 
 
 async def test_two_findings_of_one_item_do_not_fight(register: Register) -> None:

@@ -188,6 +188,22 @@ async def test_problems_speak_the_callers_language(counting: Counting) -> None:
     assert domain.json()["detail"] == "此值有误"
 
 
+async def test_a_file_comes_as_it_is_and_is_of_the_type_that_is_asked_for(counting: Counting) -> None:
+    headers = {**counting.headers("administrator"), "Content-Type": "text/csv; charset=gb18030"}
+    answer = await counting.http.post(f"{BASE}/file", content=b"\xff\x00[", headers=headers)
+    assert (answer.status_code, answer.json()) == (202, {"bytes": [255, 0, 91]})
+    empty = await counting.http.post(f"{BASE}/file", headers=headers)
+    assert empty.json() == {"bytes": []}
+    for kind in ("application/json", "text/html", ""):
+        wrong = await counting.http.post(f"{BASE}/file", content=b"a", headers={**headers, "Content-Type": kind})
+        assert (wrong.status_code, assert_problem(wrong)["code"]) == (415, "unsupported_file_type")
+    assert (await counting.http.post(f"{BASE}/file", content=b"x" * 1001, headers=headers)).status_code == 413
+    packed = {**headers, "Content-Encoding": "gzip"}
+    assert assert_problem(await counting.http.post(f"{BASE}/file", content=b"a", headers=packed))["code"] == (
+        "unsupported_encoding"
+    )
+
+
 async def test_intakes_keep_what_cannot_be_stored_as_replacement_characters(counting: Counting) -> None:
     machine = {**counting.headers("integration"), **JSON}
     answer = await counting.http.post(

@@ -24,11 +24,15 @@ Source = Annotated[str, Path(max_length=40, description="The source's name, for 
 
 
 class ProblemLine(BaseModel):
-    """A line, or a relation of a line, that did not go in. `outcome`: `rejected`, `ambiguous`, `relation_refused`."""
+    """A line, or a relation of a line, that did not go in. `outcome`: `rejected`, `ambiguous`, `relation_refused`.
+
+    `about`: that relation, or the items that the line may speak of.
+    """
 
     line: int
     key: str | None
     outcome: str
+    about: str | None
     code: str
     reason: str
     errors: list[dict[str, str]]
@@ -69,7 +73,10 @@ def add_intake(router: APIRouter, doors: Doors, settings: CmdbSettings) -> None:
         encoding: csv_file.Encoding = "utf-8",
         dry_run: DryRun = False,
     ) -> Response:
-        """Take in a CSV file; good lines go in, every other is reported. The same file again changes nothing."""
+        """Take in a CSV file; good lines go in, every other is reported. The same file again changes nothing.
+
+        A new item of which the line says no more is in operation, in production, and of medium criticality.
+        """
         lines = await asyncio.to_thread(csv_file.read, ask.body, encoding)
         return await _take(ask, settings, CSV, lines, dry_run)
 
@@ -116,6 +123,7 @@ def _problem(trouble: Trouble, language: str) -> ProblemLine:
         line=trouble.line,
         key=trouble.key,
         outcome=trouble.outcome,
+        about=trouble.about,
         code=refusal.code,
         reason=worded(refusal, language),
         errors=[{"pointer": one.pointer, "detail": one.detail} for one in errors],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cmdb.domain.facts import name_of
+from cmdb.domain.naming import tidy
 from cmdb.projections.item_row import ItemRow, from_record
 from opsledger_runtime.errors import NotFound
 
@@ -31,7 +32,7 @@ async def locate(connection: Any, given: str, organisations: Sequence[str] | Non
     Raises:
         NotFound: there is none, or not for these organisations.
     """
-    record = await connection.fetchrow(_LOCATE, given, name_of(given), organisations)
+    record = await connection.fetchrow(_LOCATE, given, name_of(tidy(given)), organisations)
     if record is None:
         raise NotFound(f"There is no item “{given[:100]}”.", code="no_such_item")
     return from_record(record)

@@ -36,6 +36,7 @@ ZH: Final[dict[str, str]] = {
     "retired_is_not_new": "已不存在的配置项不予登记，请删去，或按现状登记。",
     "several_match": "可能是多个配置项中的任一个，请先合并或更正其中一个。",
     "source_name": "该名称不能用作发现来源，请换一个名称。",
+    "too_large": "内容过多，超出一条记录的上限，请缩短。",
     "survivor_is_there": "要保留的配置项已退役或已合并，请选择仍然存在的配置项。",
 }
 

@@ -159,7 +159,10 @@ class ConfigurationItemRetired(Event):
 
 
 class ConfigurationItemEditUndone(ItemFacts):
-    """An edit was taken back: the item is what it was before the event with version `undone_version`."""
+    """An edit was taken back: what the event with version `undone_version` changed is again what it was before.
+
+    Later edits of other facts stay.
+    """
 
     type_name: ClassVar[str] = "cmdb.ConfigurationItemEditUndone.v1"
     undone_version: int

@@ -24,7 +24,11 @@ STATED: Final = ("name", "item_class", *_CHOICES, *_OPAQUE)
 
 
 class Ambiguous(DomainError):
-    """It may be one of several items, and a person has to say which."""
+    """It may be one of several items, and a person has to say which; `about` names them."""
+
+    def __init__(self, message: str, *, code: str, about: str) -> None:
+        super().__init__(message, code=code)
+        self.about = about
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a line, or one of its relations, did not go in. `outcome`: `rejected`, `ambiguous`, `relation_refused`."""
+    """Why a line, or one of its relations, did not go in. `outcome`: `rejected`, `ambiguous`, `relation_refused`.
+
+    `about`: the relation, or the items that the line may speak of, since not every language's sentence names them.
+    """
 
     line: int
     key: str | None
     outcome: str
     refusal: DomainError
+    about: str | None = None
 
 
 @dataclass(slots=True)
@@ -67,8 +75,14 @@ class Report:
     def refuse(self, line: Line, refusal: DomainError) -> None:
         """A line that did not go in."""
         outcome: Outcome = "ambiguous" if isinstance(refusal, Ambiguous) else "rejected"
+        about = refusal.about if isinstance(refusal, Ambiguous) else None
         self.counts[outcome] += 1
-        self.troubles.append(Trouble(line.number, line.shown, outcome, refusal))
+        self.troubles.append(Trouble(line.number, line.shown, outcome, refusal, about))
+
+    def refuse_relation(self, line: Line, relation: str, target: str, refusal: DomainError) -> None:
+        """A relation of a line that went in itself."""
+        about = f"{relation}: {target[:100]}"
+        self.troubles.append(Trouble(line.number, line.shown, "relation_refused", refusal, about))
 
 
 def refusal_of(line: Line) -> Invalid | None:

@@ -1,7 +1,7 @@
 """Which known item a line speaks of, by the rules that the settings state: the first rule that finds any decides."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from cmdb.domain.facts import Identified, name_of
@@ -20,9 +20,13 @@ cross join lateral (select * from item where id = named.item offset 0) as found
 
 
 class Known:
-    """The items that some lines may speak of; those registered by lines before are added as they come."""
+    """The items that some lines may speak of; those registered by lines before are added as they come.
 
-    def __init__(self) -> None:
+    `sees`: whether the caller may know of an organisation's items. Others are none that a line could speak of.
+    """
+
+    def __init__(self, sees: Callable[[str | None], bool]) -> None:
+        self._sees = sees
         self._rows: dict[str, ItemRow] = {}
         self._by_identifier: dict[tuple[str, str], set[str]] = defaultdict(set)
 
@@ -34,6 +38,8 @@ class Known:
         columns = [kind for kind, _ in wanted], [value for _, value in wanted]
         for record in await connection.fetch(_BY_IDENTIFIER, *columns):
             row = from_record(record)
+            if not self._sees(row.facts.organisation):
+                continue
             self._rows[row.id] = row
             self._by_identifier[record["by_kind"], record["by_value"]].add(row.id)
 
@@ -72,9 +78,10 @@ class Known:
                 continue
             if part == "key":
                 named = names.get(name_of(line.key)) if line.key is not None else None
-                if named is not None:
+                having = set()
+                if named is not None and named.kind != "former" and self._sees(named.row.facts.organisation):
                     self._rows.setdefault(named.row.id, named.row)
-                having = {named.row.id} if named is not None and named.kind != "former" else set()
+                    having = {named.row.id}
             else:
                 having = self.having(line, source_kind if part == "source_id" else part)
             candidates = having if candidates is None else candidates & having

@@ -52,8 +52,11 @@ class Planner:
     rules: Sequence[Rule]
     caller: Caller
     definitions: Mapping[str, ClassDefinition]
-    known: Known = field(default_factory=Known)
+    known: Known = field(init=False)
     seen: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.known = Known(self.caller.sees)
 
     @property
     def source_kind(self) -> str:
@@ -68,8 +71,6 @@ class Planner:
             Invalid, RuleViolated, Forbidden: it cannot go in.
         """
         row = self._by_key(line, names) if self.source == CSV else self._by_rules(line, names)
-        if row is not None and not self.caller.sees(row.facts.organisation):
-            raise handlers.key_taken(line.key or row.facts.key)
         places = [name_of(line.key or ""), item] if row is None else [row.id]
         for place in places:
             if (before := self.seen.get(place)) is not None:
@@ -80,11 +81,14 @@ class Planner:
 
     def _by_key(self, line: Line, names: Mapping[str, Named]) -> ItemRow | None:
         named = names.get(name_of(line.key or ""))
+        if named is not None and named.kind != "former" and not self.caller.sees(named.row.facts.organisation):
+            raise handlers.key_taken(line.key or "")
         if named is not None and named.kind == "alias":
             raise RuleViolated(
                 f"The item with this key was merged into “{named.row.facts.key}”. Use that key.", rule="key_was_merged"
             )
-        if named is not None and (named.kind == "key" or line.stated.get("lifecycle") == "retired"):
+        gone = line.stated.get("lifecycle") == "retired"
+        if named is not None and (named.kind == "key" or (gone and self.caller.sees(named.row.facts.organisation))):
             return named.row
         rules = [rule for rule in self.rules if not {"key", "source_id"} & set(rule)]
         if alike := self.known.matches(line, rules, self.source_kind, {}):
@@ -92,13 +96,15 @@ class Planner:
                 f"No item has this key, and by its identifiers it may be {_named(alike)}. Use that key, or correct the"
                 " identifiers.",
                 code="known_by_another_key",
+                about=_named(alike),
             )
         return None
 
     def _by_rules(self, line: Line, names: Mapping[str, Named]) -> ItemRow | None:
         found = self.known.matches(line, self.rules, self.source_kind, names)
         if len(found) > 1:
-            raise Ambiguous(f"It may be any of {_named(found)}. Merge them or correct one.", code="several_match")
+            told = f"It may be any of {_named(found)}. Merge them or correct one."
+            raise Ambiguous(told, code="several_match", about=_named(found))
         return found[0] if found else None
 
     def _new(self, line: Line, names: Mapping[str, Named]) -> Plan:
@@ -110,6 +116,7 @@ class Planner:
                 f"The key “{key}” names another item, which nothing else says this is. Give the item an identifier of"
                 " this one, or another key.",
                 code="key_of_another",
+                about=_named([named.row]),
             )
         missing = [one for one in ("name", "item_class") if one not in line.stated]
         if missing:

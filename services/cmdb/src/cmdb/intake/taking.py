@@ -15,7 +15,7 @@ from cmdb.domain.decider import ITEM
 from cmdb.domain.facts import Identified, name_of
 from cmdb.domain.relations import RELATION
 from cmdb.domain.state import Item
-from cmdb.intake.line import Line, Outcome, Report, Trouble
+from cmdb.intake.line import Line, Outcome, Report
 from cmdb.intake.planning import CSV, Plan, Planner
 from cmdb.projections.item_row import ItemRow, fold
 from cmdb.relating import Edge, Standing
@@ -105,7 +105,13 @@ class Taking:
         changing = [plan.row.id for plan in plans if plan.row is not None and plan.commands]
         await tx.load_many(ITEM, changing)
         for plan in plans:
-            row = await self._carry_out(tx, plan)
+            try:
+                row = await self._carry_out(tx, plan)
+            except VersionConflict:
+                raise
+            except DomainError as refusal:  # more than an event can hold
+                self.report.refuse(plan.line, refusal)
+                continue
             planner.known.add(row)
             if row.live:
                 taken[plan.line.number] = plan.line, row.id
@@ -134,7 +140,7 @@ class Taking:
                 row = targets.get(target)
                 if row is None or not self.planner.caller.sees(row.facts.organisation):
                     told = f"`{kind}`: there is no item “{target[:100]}”. Register it, or correct the name."
-                    self._refused(line, NotFound(told, code="no_such_target"))
+                    self.report.refuse_relation(line, kind, target, NotFound(told, code="no_such_target"))
                 else:
                     rows[row.id] = row
                     wanted.append((line, Edge(kind, item, row.id)))
@@ -147,7 +153,7 @@ class Taking:
             except VersionConflict:
                 raise
             except DomainError as refusal:
-                self._refused(line, refusal)
+                self.report.refuse_relation(line, edge.relation, rows[edge.target].facts.key, refusal)
                 continue
             self.report.related += len(events)
             if events and outcomes[line.number] == "unchanged":
@@ -166,9 +172,6 @@ class Taking:
     async def _alone(self, tx: Transaction) -> None:
         if not self.dry_run:  # what is taken back anyway need not keep everybody waiting
             await handlers.alone(tx)
-
-    def _refused(self, line: Line, refusal: DomainError) -> None:
-        self.report.troubles.append(Trouble(line.number, line.shown, "relation_refused", refusal))
 
     def _command(self, line: Line, part: str) -> UUID:
         return ids.derived_id("import", str(self.command_id), part, str(line.number))
