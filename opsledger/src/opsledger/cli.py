@@ -12,6 +12,7 @@ import asyncpg
 import typer
 from nats.errors import Error as NatsError
 
+from opsledger import importing
 from opsledger.looping import run_loop
 from opsledger.services import CONTEXTS
 from opsledger.stopping import until_told
@@ -27,6 +28,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(importing.app, name="import")
 
 Port = Annotated[int, typer.Option(envvar="OPSLEDGER_PORT", min=0, max=65_535, help="Where HTTP is served.")]
 DataDir = Annotated[Path, typer.Option(envvar="OPSLEDGER_DATA_DIR", help="Postgres, NATS, secrets, log.")]

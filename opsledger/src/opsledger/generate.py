@@ -74,19 +74,20 @@ class Wanted:
         return cast(Profile, self.profile)
 
 
-def target_of(data_dir: Path, environ: Mapping[str, str]) -> Target:
-    """The database that `opsledger run incident` would use, else the one that runs in the data folder.
+def target_of(data_dir: Path, environ: Mapping[str, str], context: str = "incident") -> Target:
+    """The database that `opsledger run <context>` would use, else the one that runs in the data folder.
 
     Raises:
         CannotStart: nothing runs in the folder.
         SettingsError: a variable holds something else than it may.
     """
-    if any(environ.get(f"OPSLEDGER_{name}DATABASE_URL") for name in ("INCIDENT_", "")):
+    if any(environ.get(f"OPSLEDGER_{name}DATABASE_URL") for name in (f"{context.upper()}_", "")):
         # Writing needs neither the bus nor anybody's token; what is set of them is not looked at.
         unused = {"NATS_URL": "unused", "JWKS_FILE": "unused", "TOKEN_ISSUER": "unused"}
-        settings = Settings.read("incident", {**environ, **{f"OPSLEDGER_INCIDENT_{k}": v for k, v in unused.items()}})
+        own = {f"OPSLEDGER_{context.upper()}_{name}": value for name, value in unused.items()}
+        settings = Settings.read(context, {**environ, **own})
         return Target(settings.database_url, settings.installation, settings.clock_file)
-    return Target(database_url(data_dir, "incident"), clock_file=data_dir / "clock.json", data_dir=data_dir)
+    return Target(database_url(data_dir, context), clock_file=data_dir / "clock.json", data_dir=data_dir)
 
 
 async def generate(wanted: Wanted, data_dir: Path, environ: Mapping[str, str], tell: Teller) -> None:

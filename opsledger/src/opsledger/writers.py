@@ -22,6 +22,7 @@ from incident.generating import Plan
 from incident.recording import Recorded, record
 from opsledger.looping import run_loop
 from opsledger_runtime.clock import Clock, OffsetClock, SystemClock
+from opsledger_runtime.service import Service
 from opsledger_runtime.store import EventStore
 
 BATCH: Final = 500
@@ -40,7 +41,7 @@ class WriterFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The store of an incident service: where it is, whose events those are, what time it is there.
+    """The store of a service: where it is, whose events those are, what time it is there.
 
     `data_dir`: the folder whose disk it fills, where that is this machine's.
     """
@@ -56,8 +57,8 @@ class Target:
 
 
 @asynccontextmanager
-async def opened(target: Target) -> AsyncIterator[EventStore]:
-    """The store, with a connection for each batch under way.
+async def opened(target: Target, service: Service = SERVICE) -> AsyncIterator[EventStore]:
+    """The store of a service, with a connection for each batch under way.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: it cannot be reached.
@@ -68,12 +69,12 @@ async def opened(target: Target) -> AsyncIterator[EventStore]:
         max_size=_AT_ONCE,
         command_timeout=_STATEMENT_SECONDS,
         server_settings={
-            "search_path": ", ".join((*(SERVICE.schemas or (SERVICE.context,)), "es")),
-            "application_name": "opsledger generate",
+            "search_path": ", ".join((*(service.schemas or (service.context,)), "es")),
+            "application_name": "opsledger command line",
             "timezone": "UTC",
         },
     ) as pool:
-        yield EventStore(SERVICE.context, target.installation, pool, target.clock(), SERVICE.inline)
+        yield EventStore(service.context, target.installation, pool, target.clock(), service.inline)
 
 
 def batches(plan: Plan) -> Iterator[range]:

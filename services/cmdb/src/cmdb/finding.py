@@ -19,7 +19,7 @@ select found.* from unnest($1::text[]) as wanted (id)
 cross join lateral (select * from item where id = wanted.id offset 0) as found
 """
 _BY_NAME: Final = """
-select wanted.name, named.kind, found.* from unnest($1::text[]) as wanted (name)
+select wanted.name as by_name, named.kind as by_kind, found.* from unnest($1::text[]) as wanted (name)
 cross join lateral (select item, kind from item_name where name = wanted.name offset 0) as named
 cross join lateral (select * from item where id = named.item offset 0) as found
 """
@@ -59,7 +59,7 @@ async def by_name(connection: Any, names: Iterable[str]) -> dict[str, Named]:
     if not wanted:
         return {}
     rows = await connection.fetch(_BY_NAME, wanted)
-    return {record["name"]: Named(record["kind"], from_record(record)) for record in rows}
+    return {record["by_name"]: Named(record["by_kind"], from_record(record)) for record in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,10 @@ _PROBLEMS: Final[dict[str, tuple[tuple[str, str], tuple[str, str]]]] = {
         ("Wrong content type", "Send the body as application/json in UTF-8."),
         ("内容类型不支持", "请以 application/json（UTF-8）发送请求体。"),
     ),
+    "unsupported_file_type": (
+        ("Wrong content type", "Send the file as {media}."),
+        ("内容类型不支持", "请以 {media} 发送文件。"),
+    ),
     "unsupported_encoding": (
         ("Compressed body", "Send the body without Content-Encoding."),
         ("不支持压缩", "请勿使用 Content-Encoding 压缩请求体。"),

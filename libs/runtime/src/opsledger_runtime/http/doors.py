@@ -57,11 +57,15 @@ Position = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What the gate must know of an endpoint before it reads the body."""
+    """What the gate must know of an endpoint before it reads the body.
+
+    `media`: the body is a file of one of these types and no JSON; the endpoint finds it as it came in `ask.body`.
+    """
 
     action: str
     intake: bool = False
     max_body: int | None = None
+    media: tuple[str, ...] = ()
 
 
 class Doors:
@@ -88,6 +92,10 @@ class Doors:
             LookupError: no such action in the service's permissions (at start, not at the first request).
         """
         return self._ask(Door(action, max_body=max_body), if_match)
+
+    def file(self, action: str, *media: str, max_body: int = INTAKE_BODY) -> Any:
+        """As `command`, for a body that is a file of one of these media types, for example `text/csv`."""
+        return self._ask(Door(action, max_body=max_body, media=media), False)
 
     def intake(self, action: str, *, max_body: int = INTAKE_BODY) -> Any:
         """As `command`, for machines that cannot send an Idempotency-Key and do not repeat what was refused.
@@ -183,6 +191,11 @@ class Ask:
     wait: float | None
     running: "Running"
     exchange: Exchange
+
+    @property
+    def body(self) -> bytes:
+        """The body as it came; for an endpoint whose body is a file."""
+        return self.exchange.body
 
     def metadata(self, organisation: str | None = None) -> Metadata:
         """Who asked and why, for the events of this command."""

@@ -156,7 +156,9 @@ class _Body:
         self._exchange.body = self._content = body
         if not body:
             return None
-        self._check_type()
+        self._check_type(door)
+        if door is not None and door.media:
+            return None
         if door is not None and door.intake:
             value, self._content = strictjson.mended(body)
             return value
@@ -199,11 +201,15 @@ class _Body:
         except TimeoutError:
             return
 
-    def _check_type(self) -> None:
+    def _check_type(self, door: "Door | None") -> None:
         if self._head.get(b"content-encoding", "identity").lower() != "identity":
             raise Problem("unsupported_encoding")
         kind, *parameters = self._head.get(b"content-type", "").lower().split(";")
         kind = kind.strip()
+        if door is not None and door.media:
+            if kind not in door.media:
+                raise Problem("unsupported_file_type", media=", ".join(door.media))
+            return
         if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
             raise Problem("unsupported_media_type")
         for parameter in parameters:

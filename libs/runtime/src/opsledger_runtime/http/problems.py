@@ -40,6 +40,7 @@ _STATUS: Final[dict[str, int]] = {
     "conflict": 409,
     "body_too_large": 413,
     "unsupported_media_type": 415,
+    "unsupported_file_type": 415,
     "unsupported_encoding": 415,
     "nul_character": 422,
     "lone_surrogate": 422,
