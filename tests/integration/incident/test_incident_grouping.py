@@ -211,7 +211,8 @@ async def test_whoever_comes_in_between_makes_the_batch_be_judged_anew(
     found = await by_item(desk)
     first = (await by_item(desk))["app"]["id"]
     assert found["shop"]["parent"] == first
-    group, tried = Failures.group, []
+    group = Failures.group
+    tried: list[int] = []
 
     async def disturbed(self: Failures, metadata: Any) -> None:
         if not tried:
@@ -233,7 +234,8 @@ async def test_what_is_resolved_in_between_is_not_grouped(
     await items.chain("app", "sw")
     await fails(desk, "app")
     child = (await by_item(desk))["app"]["id"]
-    group, tried = Failures.group, []
+    group = Failures.group
+    tried: list[int] = []
 
     async def disturbed(self: Failures, metadata: Any) -> None:
         if not tried:

@@ -16,8 +16,8 @@ Responsibility = Literal["provider", "third_party", "customer"]
 class IncidentOpened(Event):
     """An incident was reported, an alert raised one, or a history was imported.
 
-    `external_number` is what `external_system` calls it, for an imported one. `parent` is the incident under which it is
-    grouped at once (IncidentGrouped follows): whoever knows of that one need not be called for this one.
+    `external_number` is what `external_system` calls it, for an imported one. `parent` is the incident under which it
+    is grouped at once (IncidentGrouped follows): whoever knows of that one need not be called for this one.
     """
 
     type_name: ClassVar[str] = "incident.IncidentOpened.v1"
