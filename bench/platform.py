@@ -4,14 +4,10 @@ Owns the folder, the processes and their end. Reads what each process has used; 
 """
 
 import asyncio
-import ctypes
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,36 +19,15 @@ from nats.aio.client import Client
 from bench import measuring
 from opsledger.services import CONTEXTS, services
 from opsledger_runtime.auth import LocalIssuer
-from opsledger_runtime.clock import monotonic
 from opsledger_runtime.embedded.platform import Access, EmbeddedPlatform
-from opsledger_runtime.embedded.processes import free_port
 from opsledger_runtime.migrations import MigrationSet, migrate
 from opsledger_runtime.moving import quiet
 from opsledger_runtime.provision import durable, provision
 from opsledger_runtime.running import application_role
 from opsledger_runtime.settings import Settings
+from opsledger_runtime.testing.processes import ServiceProcess
 
-_LIBC: Final = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG: Final = 1
-_READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 30.0
-
-
-class NotReady(RuntimeError):
-    """A service did not become ready; carries the end of its log."""
-
-
-@dataclass(slots=True)
-class _Process:
-    context: str
-    port: int
-    process: "subprocess.Popen[bytes]"
-    log: Path
-
-
-def _die_with_us() -> None:
-    """Whoever kills the benchmark outright leaves no services behind."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Platform:
@@ -67,7 +42,7 @@ class Platform:
         }
         self.servers = EmbeddedPlatform(folder / "data", CONTEXTS, durables, die_with_parent=True)
         self.clock_file = folder / "clock.json"
-        self._running: dict[str, _Process] = {}
+        self._running: dict[str, ServiceProcess] = {}
         self._tokens: dict[str, str] = {}
         self._issuer: LocalIssuer | None = None
 
@@ -97,48 +72,25 @@ class Platform:
             NotReady: one ended or was not ready within a minute.
         """
         for context in contexts:
-            port, log = free_port(), self.folder / f"{context}.log"
-            with log.open("ab") as stream:
-                process = subprocess.Popen(
-                    [str(Path(sys.executable).parent / "opsledger"), "run", context],
-                    env={**self.environ(context), "OPSLEDGER_PORT": str(port), **(environ or {})},
-                    stdin=subprocess.DEVNULL,
-                    stdout=stream,
-                    stderr=stream,
-                    start_new_session=True,
-                    preexec_fn=_die_with_us,
-                )
-            self._running[context] = _Process(context, port, process, log)
-        await asyncio.gather(*(self._ready(self._running[context]) for context in contexts))
+            given = {**self.environ(context), **(environ or {})}
+            self._running[context] = ServiceProcess(context, context, given, self.folder / f"{context}.log")
+            self._running[context].start()
+        await asyncio.gather(*(self._running[context].ready() for context in contexts))
 
     async def stop(self, *contexts: str) -> None:
         """Ask each to stop and wait; one that does not is killed."""
         gone = [self._running.pop(context) for context in contexts if context in self._running]
         for one in gone:
-            if one.process.poll() is None:
-                one.process.send_signal(signal.SIGTERM)
-        await asyncio.gather(*(asyncio.to_thread(_wait, one.process) for one in gone))
+            one.signal(signal.SIGTERM)
+        await asyncio.gather(*(asyncio.to_thread(one.stop, _STOP_SECONDS) for one in gone))
 
     def complaints(self, lines: int = 5) -> list[str]:
         """The last warnings and errors in the logs of the running services."""
         found = []
         for one in self._running.values():
-            told = [line for line in _lines(one.log) if '"level":"warning"' in line or '"level":"error"' in line]
+            told = [line for line in one.lines() if '"level":"warning"' in line or '"level":"error"' in line]
             found += [f"{one.context}: {line[:2000]}" for line in told[-lines:]]
         return found
-
-    async def _ready(self, one: _Process) -> None:
-        deadline = monotonic() + _READY_SECONDS
-        async with httpx.AsyncClient(timeout=5.0, trust_env=False) as http:
-            while True:
-                try:
-                    if (await http.get(f"http://127.0.0.1:{one.port}/readyz")).is_success:
-                        return
-                except httpx.HTTPError:
-                    pass  # it does not listen yet
-                if one.process.poll() is not None or monotonic() > deadline:
-                    raise NotReady(f"{one.context} is not ready:\n" + "\n".join(_lines(one.log)[-30:]))
-                await asyncio.sleep(0.02)
 
     def environ(self, context: str) -> dict[str, str]:
         """The environment of a service's process, for starting one's own."""
@@ -164,11 +116,11 @@ class Platform:
 
     def service_url(self, context: str) -> str:
         """Where a running service listens, without a path."""
-        return f"http://127.0.0.1:{self._running[context].port}"
+        return self._running[context].url
 
     def service_pid(self, context: str) -> int:
         """The process of a running service, for a profiler."""
-        return self._running[context].process.pid
+        return self._running[context].pid
 
     def token(self, role: str) -> str:
         """A token of the local issuer for that role; the same at every call."""
@@ -243,7 +195,7 @@ class Platform:
 
     def pids(self) -> dict[str, int]:
         """The first process of each running service and server, by name."""
-        found = {context: one.process.pid for context, one in self._running.items()}
+        found = {context: one.pid for context, one in self._running.items()}
         for name, server in (("postgres", self.servers.postgres), ("nats", self.servers.nats)):
             if server.child is not None:
                 found[name] = server.child.pid
@@ -256,15 +208,3 @@ class Platform:
     def resident(self) -> dict[str, float]:
         """Proportional set size of each process tree in MiB."""
         return {name: measuring.resident_mib(measuring.tree(pid)) for name, pid in self.pids().items()}
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> None:
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(10)
-
-
-def _lines(log: Path) -> list[str]:
-    return log.read_text(errors="replace").splitlines()

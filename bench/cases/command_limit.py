@@ -42,11 +42,10 @@ class Rows:
         )
 
 
-async def insert(url: str, schemas: str, clients: int, seconds: float, first: int, together: bool) -> dict[str, Any]:
+async def insert(url: str, schemas: str, clients: int, seconds: float, first: int) -> dict[str, Any]:
     """Insert for so long over so many connections, one command's rows in one transaction each.
 
-    `first`: the first incident's number. `together`: all rows of a command in one statement, which is its own
-    transaction; else begin, a statement for each table, commit.
+    `first`: the first incident's number.
     """
     options: dict[str, Any] = {"server_settings": {"search_path": f"{schemas}, es", "timezone": "UTC"}}
     connections = [await asyncpg.connect(url, **options) for _ in range(clients)]
@@ -54,7 +53,7 @@ async def insert(url: str, schemas: str, clients: int, seconds: float, first: in
     material = [Rows(*(tuple(record[name].values()) for name in ("event", "queue", "command"))) for record in records]
     if not material:
         raise RuntimeError("the service has written no rows that could be inserted again")
-    writes = [await (_statement if together else _transaction)(connection, material[0]) for connection in connections]
+    writes = [await _transaction(connection, material[0]) for connection in connections]
     latencies: list[float] = []
     number = first
     begun = time.monotonic()
@@ -90,21 +89,8 @@ async def _transaction(connection: Any, shape: Rows) -> "Callable[[Rows], Awaita
     return write
 
 
-async def _statement(connection: Any, shape: Rows) -> "Callable[[Rows], Awaitable[None]]":
-    events, queue, command = len(shape.event), len(shape.queue), len(shape.command)
-    together = await connection.prepare(
-        f"with a as ({_into('es.event', events)}), b as (insert into es.outbox (event) values ($1)),"
-        f" c as ({_into('incident_queue', queue, events)}) {_into('es.command', command, events + queue)}"
-    )
-
-    async def write(rows: Rows) -> None:
-        await together.fetch(*rows.event, *rows.queue, *rows.command)
-
-    return write
-
-
-def _into(table: str, columns: int, before: int = 0) -> str:
-    return f"insert into {table} values ({', '.join(f'${before + n + 1}' for n in range(columns))})"
+def _into(table: str, columns: int) -> str:
+    return f"insert into {table} values ({', '.join(f'${n + 1}' for n in range(columns))})"
 
 
 def _uuid() -> UUID:

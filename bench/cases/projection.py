@@ -14,6 +14,7 @@ from bench.platform import Platform
 from bench.results import Measurement
 from opsledger_runtime.clock import machine_time
 from opsledger_runtime.subscriptions.consumers import BATCH
+from reporting.projections.mart import MART
 
 _STAY_OPEN: Final = 5_000
 """How many of a generated history have one event; all others have two."""
@@ -26,8 +27,8 @@ _FETCHED: Final = 300_000
 _PATIENCE_SECONDS: Final = 300.0
 
 _APPLIED: Final = "select sequence, recorded_at from reporting.progress where source_context = 'incident'"
-_FORGET: Final = """
-truncate mart.fact_incident, mart.fact_sla_clock, mart.fact_notification, mart.dim_team;
+_FORGET: Final = f"""
+truncate {", ".join(f"mart.{table.name}" for table in MART.tables)};
 delete from es.checkpoint where subscription = 'mart';
 update reporting.progress set sequence = null, event_at = null, recorded_at = null
 """

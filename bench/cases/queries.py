@@ -20,6 +20,7 @@ from opsledger_runtime.clock import OffsetClock
 from reporting.domain.indicators import INDICATORS
 
 _PATH: Final = "/api/incident/v1/incidents"
+_NAMES: Final = ("mtta", "mttr", "sla-attainment", "backlog")
 _PATH_OF_INDICATORS: Final = "/api/reporting/v1/indicators"
 _GROUPS: Final = ("none", "priority", "team", "organisation", "day", "week", "month")
 _OPEN: Final = ("new", "assigned", "in_progress", "on_hold")
@@ -61,7 +62,7 @@ async def run(bench: Bench) -> None:
             await queries_mart.fill(owner, incidents, _STAY_OPEN, now)
         await _tidy(platform)
         await platform.start("reporting")
-        by_group = [[name, *await _measure_indicator(bench, platform, name, now)] for name in INDICATORS]
+        by_group = [[name, *await _measure_indicator(bench, platform, name, now)] for name in _NAMES]
         bench.table("Indicators over a year: median answer in ms, by group", ("indicator", *_GROUPS), by_group)
         await platform.stop("reporting")
 
@@ -140,7 +141,7 @@ async def _measure_indicator(bench: Bench, platform: Platform, name: str, now: d
     for by in _GROUPS:
         bench.tell(f"{name} by {by}")
         given = {"from": begins, "to": ends, "group_by": by}
-        if name == "backlog" and by not in ("day", "week", "month"):
+        if INDICATORS[name].moment == "instant" and by not in ("day", "week", "month"):
             given = {"at": ends, "group_by": by}
         paths = [f"{_PATH_OF_INDICATORS}/{name}?{urlencode(given)}"] * (count + 1)
         asking = {

@@ -75,7 +75,7 @@ async def indicator_sql(url: str, asked: list[dict[str, Any]], begins: str, ends
 
     async def one(given: dict[str, Any]) -> None:
         period = read_period(begins, ends, ZONE, instant)
-        if given["name"] == "backlog" and given["by"] not in ("day", "week", "month"):
+        if INDICATORS[given["name"]].moment == "instant" and given["by"] not in ("day", "week", "month"):
             at: datetime = read_moment(ends, ZONE, instant)
             period = type(period)(at, at, ZONE)
         indicator = INDICATORS[given["name"]]

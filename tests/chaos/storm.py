@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import nats
 from tests.chaos.faults import PROCESSES
-from tests.chaos.processes import Process, Service
 from tests.support.waiting import eventually
 
 from opsledger.services import services
@@ -22,6 +21,7 @@ from opsledger_runtime.embedded.processes import free_port
 from opsledger_runtime.moving import quiet
 from opsledger_runtime.provision import durable, provision
 from opsledger_runtime.settings import Settings
+from opsledger_runtime.testing.processes import Process, ServiceProcess
 
 _RESTART_SECONDS = 0.5
 _SINK_FAILS_EVERY = 13
@@ -56,7 +56,7 @@ class Storm:
             for context, service in self.known.items()
         }
         self.platform = EmbeddedPlatform(directory / "data", tuple(self.known), durables, die_with_parent=True)
-        self.services: dict[str, Service] = {}
+        self.services: dict[str, ServiceProcess] = {}
         self.stubborn: list[str] = []
         self._sink: Process | None = None
         self._sink_port = free_port()
@@ -75,7 +75,7 @@ class Storm:
         self._sink.start()
         for name in self._names:
             context = name.split("-")[0]
-            self.services[name] = Service(name, context, self._environ(context), self.directory / f"{name}.log")
+            self.services[name] = ServiceProcess(name, context, self._environ(context), self.directory / f"{name}.log")
             self.services[name].start()
         self._keeper = asyncio.create_task(self._keep_alive())
         await eventually(self.all_ready, timeout=60.0, every=0.2)
@@ -136,7 +136,7 @@ class Storm:
         headers = {"Authorization": f"Bearer {self.issuer.token('operator')}"}
         async with httpx.AsyncClient(timeout=5.0, headers=headers) as http:
 
-            async def one(service: Service) -> dict[str, Any]:
+            async def one(service: ServiceProcess) -> dict[str, Any]:
                 answer = await http.get(f"{service.url}/api/{service.context}/v1/status")
                 return {**answer.raise_for_status().json(), "process": service.name}
 

@@ -8,11 +8,11 @@ from contextlib import suppress
 
 import psutil
 from tests.chaos.faults import FREEZE_SECONDS, Fault
-from tests.chaos.processes import Service
 from tests.chaos.storm import Storm
 
 from opsledger_runtime.embedded.nats import EmbeddedNats
 from opsledger_runtime.embedded.postgres import EmbeddedPostgres
+from opsledger_runtime.testing.processes import ServiceProcess
 
 _STOPS_WITHIN_SECONDS = 25.0
 _ANSWERS_WITHIN_SECONDS = 20.0
@@ -61,7 +61,7 @@ class Weather:
             async with self._locks[target]:
                 await self._to_server(target, fault)
 
-    async def _to_service(self, service: Service, fault: Fault) -> None:
+    async def _to_service(self, service: ServiceProcess, fault: Fault) -> None:
         process = service.process
         if process is None or process.poll() is not None:
             return  # it is dead already
@@ -79,7 +79,7 @@ class Weather:
             if service.process is process:
                 service.signal(signal.SIGCONT)
 
-    async def _stops(self, service: Service, process: object) -> None:
+    async def _stops(self, service: ServiceProcess, process: object) -> None:
         deadline = asyncio.get_running_loop().time() + _STOPS_WITHIN_SECONDS
         while service.process is process and not service.dead():
             if _stopped(service):
@@ -145,7 +145,7 @@ def _each(family: Sequence[psutil.Process], act: Callable[[psutil.Process], None
             act(process)
 
 
-def _stopped(service: Service) -> bool:
+def _stopped(service: ServiceProcess) -> bool:
     try:
         return service.process is not None and psutil.Process(service.process.pid).status() == psutil.STATUS_STOPPED
     except psutil.NoSuchProcess:

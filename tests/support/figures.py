@@ -43,7 +43,13 @@ def facts(incident: Told) -> dict[str, Any]:
     assigned = incident.last("IncidentAssigned")
     assert judged is not None
     team = assigned.data["team"] if assigned else None
-    return {"organisation": opened.data["organisation"], "priority": judged.data["priority"], "team": team}
+    return {
+        "organisation": opened.data["organisation"],
+        "priority": judged.data["priority"],
+        "team": team,
+        "service": opened.data.get("service"),
+        "category": opened.data.get("category"),
+    }
 
 
 def resolved_at(incident: Told) -> datetime | None:
@@ -92,13 +98,21 @@ def attainment(envelopes: Sequence[Envelope], begins: datetime, ends: datetime, 
     return met, counted
 
 
-def open_ages(envelopes: Sequence[Envelope], at: datetime, pick: Pick) -> list[timedelta]:
-    """Ages of the incidents open at an instant, by what is known of their latest resolution."""
+def open_at(envelopes: Sequence[Envelope], at: datetime) -> list[dict[str, Any]]:
+    """The incidents open at an instant, with what filters and groups look at as it was then."""
     found = []
     for incident in aggregates(envelopes, "incident"):
-        opened, resolved = incident.events[0].time, resolved_at(incident)
-        ended = [event.time for event in incident.events if event.name in ("IncidentClosed", "IncidentCancelled")]
-        ended += [resolved] if resolved is not None else []
-        if opened <= at and all(end > at for end in ended) and pick(facts(incident)):
-            found.append(at - opened)
+        so_far = Told([event for event in incident.events if event.time <= at])
+        if not so_far.events:
+            continue
+        last = so_far.last(
+            "IncidentOpened", "IncidentReopened", "IncidentResolved", "IncidentClosed", "IncidentCancelled"
+        )
+        if last is not None and last.name in ("IncidentOpened", "IncidentReopened"):
+            found.append({**facts(so_far), "opened_at": incident.events[0].time})
     return found
+
+
+def open_ages(envelopes: Sequence[Envelope], at: datetime, pick: Pick) -> list[timedelta]:
+    """Ages of the incidents open at an instant."""
+    return [at - one["opened_at"] for one in open_at(envelopes, at) if pick(one)]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 
 from opsledger_events import Envelope, Event
-from opsledger_events.contexts.incident import IncidentOpened
+from opsledger_events.contexts.incident import HistoryImportCompleted, IncidentOpened
 from opsledger_runtime import ids
 from opsledger_runtime.auth import LOCAL_AUDIENCE, LOCAL_ISSUER, LocalIssuer, TokenVerifier
 from opsledger_runtime.clock import FixedClock
@@ -24,7 +24,6 @@ from opsledger_runtime.store import EventStore
 from opsledger_runtime.timers import Due
 from sla.app import SERVICE
 from sla.casebook import clock_id
-from sla.projections.incident_facts import INCIDENT_FACTS
 from sla.reactors import handle
 from sla.seed import seed_store
 
@@ -121,6 +120,16 @@ class ServiceLevels:
         await self.tell(incident, IncidentOpened(**about), hours)
         return incident
 
+    async def imported(self, incident: str, event: Event, hours: float, import_id: str = "import-1") -> None:
+        """One event of an import, whose end is not told with it."""
+        await self.hand_over(replace(self.envelope(incident, event, hours), importid=import_id))
+
+    def completion(self, hours: float, import_id: str = "import-1") -> Envelope:
+        """The end of an import."""
+        counts = dict.fromkeys(("rows", "incidents", "events", "skipped", "irregular", "damaged"), 1)
+        told = HistoryImportCompleted(system="servicenow", **counts)
+        return replace(self.envelope(f"import-{import_id}", told, hours), importid=import_id)
+
     async def fire_until(self, hours: float, *, provisional: bool = False, batch: int = 1) -> None:
         """Fire what is due by then, as the timer worker does: in due order, in the transaction that deletes it."""
         now, self.running.clock.instant = self.running.clock.instant, at(hours)
@@ -156,7 +165,7 @@ class ServiceLevels:
 
     async def digests(self, schema: str = "sla") -> dict[str, str]:
         async with self.running.pool.acquire() as connection:
-            found = [*SERVICE.inline, INCIDENT_FACTS]
+            found = [*SERVICE.inline, *SERVICE.subscriptions[0].projections]
             return {one.name: await digest(connection, one, schema) for one in found if one.tables}
 
     async def rebuild(self) -> dict[str, str]:
@@ -167,7 +176,9 @@ class ServiceLevels:
             for projection in SERVICE.inline:
                 for table in projection.tables:
                     await connection.execute(f"create table copy.{table.name} (like sla.{table.name} including all)")
-            await connection.execute("create table copy.incident_fact as table sla.incident_fact")
+            for projection in SERVICE.subscriptions[0].projections:
+                for table in projection.tables:
+                    await connection.execute(f"create table copy.{table.name} as table sla.{table.name}")
             await connection.execute("set search_path = copy, es")
             for body in bodies:
                 envelope = Envelope.from_json(body["body"])

@@ -1,4 +1,4 @@
-"""Stories: events as three services would announce them, for tests of what subscribers make of them."""
+"""Stories: events as four services would announce them, for tests of what subscribers make of them."""
 
 import random
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from opsledger_events import Envelope, Event
+from opsledger_events.contexts import cmdb as c
 from opsledger_events.contexts import incident as i
 from opsledger_events.contexts import notify as n
 from opsledger_events.contexts import sla as s
@@ -16,7 +17,7 @@ _NAMESPACE = UUID("8d4e7a5a-64d6-5a4f-9d5e-0d1f3c1f7a10")
 
 
 class Story:
-    """Envelopes as three services would announce them: contiguous numbers and versions, time that never falls."""
+    """Envelopes as four services would announce them: contiguous numbers and versions, time that never falls."""
 
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
@@ -97,19 +98,75 @@ def random_story(seed: int, incidents: int) -> Story:
         members = [f"person-{at}" for at in range(dice.randint(1, 4))]
         tell(START, f"team-{team}", n.TeamFormed(key=team, name=f"{team} 组", members=members, revision=1), "acme")
     for number in range(1, incidents + 1):
-        _incident(dice, number, tell)
+        _incident(dice, random.Random(f"{seed} {number}"), number, tell)
+    _items(random.Random(f"{seed} items"), tell)
     for at, _, subject, event, organisation in sorted(happenings, key=lambda found: found[:2]):
         story.tell(subject, event, at, organisation)
     return story
 
 
-def _incident(dice: random.Random, number: int, tell: Any) -> None:
+def item(key: str, **changes: Any) -> dict[str, Any]:
+    """What every event that describes an item says."""
+    given: dict[str, Any] = {"key": key, "name": f"{key} 名称", "item_class": "server", "environment": "production"}
+    return {**given, "criticality": "high", "lifecycle": "operational", "organisation": "acme", **changes}
+
+
+def _items(dice: random.Random, tell: Any) -> None:
+    """Classes and items over seven weeks: owned or not, renamed, merged, retired; one class becomes one of services."""
+    classes = (("server", False, True), ("database", True, True), ("application", False, False))
+    for at, (key, database, administrator) in enumerate(classes):
+        said = {"key": key, "name_zh": f"{key} 类", "name_en": key, "needs_database_administrator": database}
+        for revision in (1, 2):
+            event = c.ConfigurationItemClassDefined(
+                **said,
+                needs_administrator=administrator,
+                is_service=key == "application" and revision == 2,
+                revision=revision,
+            )
+            tell(START + timedelta(days=20 * (revision - 1), seconds=at), f"class-{key}", event, "acme")
+    for number in range(12):
+        subject, at = f"item-{number}", START + timedelta(seconds=dice.randint(10, 20 * 86400))
+        given = item(
+            f"item-{number}" if number % 3 else f"service-{number // 3}",
+            item_class=dice.choice([key for key, *_ in classes]) if number % 3 else "application",
+            owner_team=dice.choice([None, "network", "storage"]),
+            administrator=dice.choice([None, "person-7"]),
+            organisation=dice.choice(["acme", "globex"]),
+        )
+        tell(at, subject, c.ConfigurationItemRegistered(**given, source="csv"), given["organisation"])
+        for _ in range(dice.randint(0, 4)):
+            at += timedelta(seconds=dice.randint(0, 9 * 86400))
+            owner: dict[str, Any] = {"owner_team": dice.choice([None, "database"]), "administrator": "person-8"}
+            renamed = item(f"{given['key']}-{dice.randint(1, 3)}", item_class=given["item_class"])
+            event = dice.choice(
+                [
+                    c.ConfigurationItemOwnerNamed(key=given["key"], **owner),
+                    c.ConfigurationItemDescribed(**renamed, previous_key=given["key"]),
+                    c.ConfigurationItemEditUndone(**given, undone_version=1),
+                    c.ConfigurationItemStocked(key=given["key"]),
+                    c.ConfigurationItemCommissioned(key=given["key"]),
+                    c.ConfigurationItemRetired(key=given["key"]),
+                    c.ConfigurationItemMerged(key=given["key"], into="item-1", into_key="item-1"),
+                ]
+            )
+            tell(at, subject, event, given["organisation"])
+
+
+def _incident(dice: random.Random, more: random.Random, number: int, tell: Any) -> None:
     subject, organisation = f"incident-{number}", dice.choice(["acme", "globex"])
     priority, team = dice.randint(1, 5), dice.choice(["network", "database", "field"])
     at = START + timedelta(seconds=dice.randint(0, 50 * 86400))
     target = dice.choice([3600, 7200, 86400])
     clock, said = f"clock-{number}", about(subject, number, "resolution", priority=priority, organisation=organisation)
-    tell(at, subject, opened(number, priority=priority, organisation=organisation), organisation)
+    alert = {"alert_fingerprint": f"f{number}", "alert_source": "prometheus", "alert_started_at": at}
+    given = {
+        "service": more.choice([None, "service-0", "service-1", "shop"]),
+        "category": more.choice([None, "network", "=database"]),
+        "configuration_item": more.choice([None, "item-1", "item-2"]),
+        "requester": more.choice([None, "person-1", "person-17"]),
+        **(alert if more.random() < 0.4 else {}),
+    }
+    tell(at, subject, opened(number, priority=priority, organisation=organisation, **given), organisation)
     tell(at, clock, started(said, at, target), organisation)
     begun, due, breached, again = at, at + timedelta(seconds=target), False, at
 
@@ -131,6 +188,14 @@ def _incident(dice: random.Random, number: int, tell: Any) -> None:
         tell(later(3600), subject, i.IncidentAssigned(team=team), organisation)
         said["team"] = team
     tell(later(3600), subject, i.IncidentStarted(), organisation)
+    for _ in range(more.randint(0, 3)):
+        alerted = {"fingerprint": f"f{number}", "state": more.choice(["firing", "resolved"]), "occurred_at": at}
+        others: list[Event] = [
+            i.IncidentNoted(text="说明", public=more.random() < 0.7),
+            i.IncidentPrioritised(impact=1, urgency=1, priority=more.randint(1, 5), previous_priority=priority),
+            i.IncidentGrouped(parent="incident-1", parent_number="INC0000001", path=["item-2", "item-1"]),
+        ]
+        tell(at, subject, more.choice([*others, i.IncidentAlertStateChanged(**alerted)]), organisation)
     if dice.random() < 0.3:
         tell(later(600), subject, i.IncidentHeld(reason="awaiting_requester"), organisation)
         tell(later(7200), subject, i.IncidentResumed(), organisation)

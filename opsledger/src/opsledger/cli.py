@@ -28,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.add_typer(importing.app, name="import")
 
 app.add_typer(importing.app, name="import")
 

@@ -70,7 +70,7 @@ async def import_items(wanted: Wanted, data_dir: Path, environ: Mapping[str, str
     from cmdb.intake.importing import take_in
     from cmdb.intake.planning import CSV
     from cmdb.settings import CmdbSettings
-    from opsledger.generate import target_of
+    from opsledger.filling import target_of
     from opsledger.writers import opened, told
 
     if wanted.encoding not in ("utf-8", "gb18030"):

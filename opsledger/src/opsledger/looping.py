@@ -1,6 +1,7 @@
 """The event loop of every process that is started: uvloop where there is one for the platform, else asyncio's own."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -18,3 +19,13 @@ def run_loop(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
+
+
+def spare_collector() -> None:
+    """Once all is loaded: let the garbage collector leave that alone, and look at what is new less often.
+
+    Events and rows are made by the ten thousand and hold no cycles, so looking for them takes time and finds nothing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

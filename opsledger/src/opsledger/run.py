@@ -7,6 +7,7 @@ from typing import Any
 
 import nats
 
+from opsledger.looping import spare_collector
 from opsledger.services import services
 from opsledger.serving import listen, serving
 from opsledger.telling import Teller
@@ -34,6 +35,7 @@ async def run(contexts: Sequence[str], host: str, port: int, environ: Mapping[st
             for service, chosen in zip(services(contexts), settings, strict=True)
         ]
         http = await stack.enter_async_context(serving(build_app(runnings), link))
+        spare_collector()
         tell.settle(f"Opsledger ({', '.join(contexts)}) is ready at http://{host}:{link.getsockname()[1]}")
         await asyncio.wait({http})  # awaited itself, it would be cancelled with us in the middle of its requests
         http.result()

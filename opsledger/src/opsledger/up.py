@@ -20,6 +20,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from opsledger import demo
+from opsledger.looping import spare_collector
 from opsledger.services import CONTEXTS, services
 from opsledger.serving import listen, serving
 from opsledger.telling import Teller
@@ -108,6 +109,7 @@ async def up(options: Options, tell: Teller, *, stay: bool = True) -> None:
         tell.begin("Waiting until every service can work …")
         await _ready(base_url)
         tell.done("Every service can work.")
+        spare_collector()
         demo.remember(options.data_dir)
         if play:
             await _play(base_url, issuer, clock_file, tell, go_on=stay)

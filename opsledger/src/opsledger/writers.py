@@ -5,7 +5,6 @@ found by the relay there.
 """
 
 import asyncio
-import gc
 import multiprocessing
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -20,7 +19,7 @@ import asyncpg
 from incident.app import SERVICE
 from incident.generating import Plan
 from incident.recording import Recorded, record
-from opsledger.looping import run_loop
+from opsledger.looping import run_loop, spare_collector
 from opsledger_runtime.clock import Clock, OffsetClock, SystemClock
 from opsledger_runtime.service import Service
 from opsledger_runtime.store import EventStore
@@ -155,9 +154,7 @@ class _Writer:
 def _work(pipe: Connection, target: Target, plan: Plan) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):  # whoever hands out the work stops, and then so do we
         signal.signal(number, signal.SIG_IGN)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)  # a batch makes many objects and no cycles
+    spare_collector()
     run_loop(_serve(pipe, target, plan))
 
 

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 from tests.support.register import Register
 
+from cmdb.intake import csv_file
 from cmdb.intake.csv_file import TEMPLATE
+from cmdb.intake.line import Report
+from cmdb.intake.planning import Planner
+from cmdb.intake.taking import Taking
+from cmdb.projections import classes
+from opsledger_runtime import ids
+from opsledger_runtime.auth import Caller
+from opsledger_runtime.store import Metadata
 
 HEADER = "key,name,class,lifecycle,owner_team,identifier:serial,attribute:port,depends_on,runs_on\n"
 
@@ -136,6 +144,17 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(register: Register) -
     for name in ("received", "registered", "related", "rejected", "problems"):
         assert dry[name] == wet[name], name
     assert counts(wet) == {"registered": 700, "related": 699, "rejected": 1}
+
+
+async def test_nobody_waits_for_a_dry_run(register: Register) -> None:
+    async with register.running.store.transaction() as trying:
+        planner = Planner("csv", (), Caller("x", frozenset(), None), await classes.every(register.pool))
+        lines = csv_file.read((HEADER + "a,a,server,,,,,,\n").encode())
+        metadata = Metadata(ids.new_id(), "x")
+        taking = Taking(planner, ids.new_id(), lambda _: metadata, Report(), lambda _: None, dry_run=True)
+        await taking._items(trying, lines, {}, {})
+        await register.item("b")
+    assert [item["key"] for item in (await register.get("/items"))["items"]] == ["a", "b"]
 
 
 async def test_a_key_is_taken_once_in_a_file_however_far_apart_its_lines(register: Register) -> None:

@@ -41,6 +41,12 @@ async def test_what_is_no_key_is_refused(register: Register, key: str) -> None:
     assert await register.refused("POST", "/items", body, status=422) in ("invalid", "nul_character")
 
 
+async def test_a_key_may_be_of_any_writing(register: Register) -> None:
+    made = await register.item("核心交换机-01:eth0")
+    assert (await register.get("/items/核心交换机-01:ETH0"))["id"] == made["id"]
+    await register.post("/items/核心交换机-01:eth0/retire")
+
+
 async def test_an_unknown_class_is_named(register: Register) -> None:
     body = {"key": "a", "name": "a", "item_class": "teapot"}
     assert await register.refused("POST", "/items", body, status=422) == "no_such_class"

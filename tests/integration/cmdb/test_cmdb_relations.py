@@ -1,5 +1,6 @@
 """Relations through the doors: what may be related, what may not, and what ends with an item."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -136,6 +137,21 @@ async def test_relations_to_what_one_may_not_see_are_not_shown(register: Registe
     assert await register.refused("POST", path, status=404, headers=ours) == "no_such_relation"
     body = {"source": "ours", "relation": "runs_on", "target": "theirs"}
     assert await register.refused("POST", "/relations", body, status=404, headers=ours) == "no_such_item"
+
+
+async def test_of_two_relations_that_make_a_circle_at_once_one_is_let_in(register: Register) -> None:
+    await register.item("a", "business_service")
+    await register.item("b", "business_service")
+    pairs = [("a", "b"), ("b", "a")] * 3
+    answers = await asyncio.gather(
+        *(
+            register.http.post(
+                "/api/cmdb/v1/relations", json={"source": source, "relation": "part_of", "target": target}
+            )
+            for source, target in pairs
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 201, 409, 409, 409]
 
 
 async def test_relations_come_in_pages(register: Register) -> None:

@@ -91,6 +91,15 @@ async def test_a_new_key_is_not_taken_back_while_another_has_the_old_one(registe
     assert (await undo(register, "new", 2, status=409))["code"] == "key_taken"
 
 
+async def test_an_item_is_not_undone_into_an_organisation_that_one_may_not_act_for(register: Register) -> None:
+    await register.item("srv", organisation="umbrella")
+    await register.describe("srv", organisation="acme")
+    ours = register.headers(organisations=["acme"])
+    assert (await undo(register, "srv", 2, status=403, headers=ours))["code"] == "organisation_forbidden"
+    made = await undo(register, "srv", 2)
+    assert (await register.events(made["id"]))[-1].organisation == "umbrella"
+
+
 async def test_other_edits_of_a_retired_item_stay(register: Register) -> None:
     made = await register.item("srv")
     await register.describe("srv", name="another")

@@ -1,18 +1,15 @@
 """`opsledger generate` as a person runs it: into what runs in a data folder, or one sentence that says why not."""
 
 import asyncio
-import os
 import re
 import shutil
-import sys
-import tempfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from tests.support.data_folder import migrate_incident, opsledger
 
 from incident import generating
 from opsledger.generate import Wanted
@@ -20,45 +17,11 @@ from opsledger_events import Envelope
 from opsledger_runtime.embedded.platform import EmbeddedPlatform
 from opsledger_runtime.embedded.problems import CannotStart
 from opsledger_runtime.embedded.reach import database_url
-from opsledger_runtime.migrations import MigrationSet, migrate
-from opsledger_runtime.running import application_role
-
-OPSLEDGER = Path(sys.executable).with_name("opsledger")
 
 
 async def generate(*arguments: str, **environ: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("OPSLEDGER_")}
-    process = await asyncio.create_subprocess_exec(
-        *(str(OPSLEDGER), "generate", *arguments),
-        env={**kept, **environ},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    said, complained = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, said.decode(), complained.decode()
-
-
-@pytest.fixture(scope="module")
-async def platform() -> AsyncIterator[EmbeddedPlatform]:
-    """Servers of a data folder that this process has locked, as `opsledger up` does; no service runs."""
-    parent = Path(tempfile.mkdtemp(prefix="opsledger-generate-"))
-    os.chmod(parent, 0o711)  # noqa: S103 - a system user passes through to its own folder
-    started = EmbeddedPlatform(parent / "data", ("incident",), {}, die_with_parent=True)
-    await started.start()
-    try:
-        yield started
-    finally:
-        await started.stop()
-        shutil.rmtree(parent, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-async def migrated(platform: EmbeddedPlatform) -> EmbeddedPlatform:
-    access = platform.access("incident")
-    sets = [MigrationSet("opsledger_runtime", ("es",)), MigrationSet("incident", ("incident",))]
-    await migrate(access.owner_database_url, sets, application_role(access.database_url))
-    return platform
+    return await opsledger("generate", *arguments, **environ)
 
 
 async def test_a_database_without_tables_is_a_sentence(platform: EmbeddedPlatform) -> None:
@@ -72,6 +35,12 @@ async def test_the_folder_says_where_its_database_is(platform: EmbeddedPlatform)
     assert database_url(platform.folder.path, "incident") == platform.access("incident").database_url
     with pytest.raises(CannotStart, match="still starting"):
         database_url(platform.folder.path, "unheard_of")
+
+
+@pytest.fixture(scope="module")
+async def migrated(platform: EmbeddedPlatform) -> EmbeddedPlatform:
+    await migrate_incident(platform)
+    return platform
 
 
 async def test_it_fills_what_runs_in_the_data_folder_and_adds_nothing_the_second_time(
@@ -95,6 +64,10 @@ async def test_it_fills_what_runs_in_the_data_folder_and_adds_nothing_the_second
         assert await connection.fetchval("select count(*) from es.outbox") == await connection.fetchval(
             "select count(*) from es.event"
         )
+        completed = await connection.fetch(
+            "select aggregate from es.event where type like '%HistoryImport%' order by 1"
+        )
+        assert [row["aggregate"] for row in completed] == ["import-generated-1", "import-generated-2"]
     finally:
         await connection.close()
 

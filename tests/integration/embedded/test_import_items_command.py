@@ -14,7 +14,7 @@ import pytest
 from cmdb.app import SERVICE
 from cmdb.intake.csv_file import TEMPLATE
 from cmdb.seed import seed_store
-from opsledger.generate import target_of
+from opsledger.filling import target_of
 from opsledger.writers import opened
 from opsledger_runtime.embedded.platform import EmbeddedPlatform
 from opsledger_runtime.migrations import MigrationSet, migrate

@@ -13,7 +13,7 @@ from incident import generating
 from incident.generating import Plan
 from incident.projections.incident_queue import INCIDENT_QUEUE
 from incident.recording import Recorded, prefix, record
-from opsledger import generate
+from opsledger import filling
 from opsledger.generate import histories
 from opsledger.writers import BATCH, Target, WriterFailed, write
 from opsledger_events import Envelope
@@ -137,6 +137,23 @@ async def test_a_writer_says_what_the_database_refused(desk: Desk, shared_databa
         await written(Target("postgresql://nobody@127.0.0.1:1/nothing"), plan(5_000))
 
 
+async def test_the_end_of_a_history_is_told_once_for_whatever_is_new(desk: Desk, shared_database: str) -> None:
+    target, ended = Target(shared_database, "test"), "aggregate = 'import-generated-1'"
+    told = f"select count(*) from es.event where {ended}"
+    for count, completions in ((20, 1), (20, 1), (10, 1), (40, 2)):
+        async with aclosing(histories(target, plan(count), 2)) as parts:
+            async for _ in parts:
+                pass
+        assert await desk.pool.fetchval(told) == completions, count
+    again = f"select id from es.event where {ended} and version = 2"
+    await desk.pool.execute(f"delete from es.outbox where event in ({again})")
+    await desk.pool.execute(f"delete from es.event where id in ({again})")
+    async with aclosing(histories(target, plan(40), 2)) as parts:  # as after a run that was killed at its very end
+        async for _ in parts:
+            pass
+    assert await desk.pool.fetchval(told) == 2
+
+
 async def test_who_stops_listening_stops_the_writers(desk: Desk, shared_database: str) -> None:
     of = plan(100_000)
     async with aclosing(histories(Target(shared_database, "test"), of, 2)) as parts:
@@ -152,12 +169,12 @@ async def test_the_writing_waits_while_the_relay_has_much_to_do(
     desk: Desk, shared_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await record(desk.running.store, plan(100), range(100))
-    monkeypatch.setattr(generate, "_WAITING", 200)
+    monkeypatch.setattr(filling, "_WAITING", 200)
     said: list[str] = []
-    async with generate._pausing(Target(shared_database), said.append) as pause:
+    async with filling.pausing(Target(shared_database), said.append) as pause:
         waiting = asyncio.create_task(pause())
         for _ in range(3):
-            await asyncio.sleep(generate._LOOK_SECONDS)
+            await asyncio.sleep(filling._LOOK_SECONDS)
             await desk.pool.execute("delete from es.outbox where position in (select min(position) from es.outbox)")
             assert not waiting.done()
         await desk.pool.execute("delete from es.outbox where position > 150")
@@ -169,10 +186,10 @@ async def test_where_nobody_empties_the_outbox_nobody_is_waited_for(
     desk: Desk, shared_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await record(desk.running.store, plan(100), range(100))
-    monkeypatch.setattr(generate, "_WAITING", 200)
-    monkeypatch.setattr(generate, "_STANDSTILL_SECONDS", 0.3)
+    monkeypatch.setattr(filling, "_WAITING", 200)
+    monkeypatch.setattr(filling, "_STANDSTILL_SECONDS", 0.3)
     said: list[str] = []
-    async with generate._pausing(Target(shared_database), said.append) as pause:
+    async with filling.pausing(Target(shared_database), said.append) as pause:
         await asyncio.wait_for(pause(), 5)
         await asyncio.wait_for(pause(), 0.05)
     assert len(said) == 1

@@ -20,11 +20,13 @@ from tests.support.notifying import (
 )
 
 from notify.app import SERVICE
+from notify.domain.facts import NOTIFIABLE
 from notify.projections.deliveries import DELIVERIES
 from notify.projections.incident_subject import INCIDENT_SUBJECT
 from notify.seeds import plant
-from opsledger_events import Envelope
+from opsledger_events import Envelope, event_class
 from opsledger_events.contexts.incident import (
+    HistoryImportCompleted,
     IncidentAssigned,
     IncidentCancelled,
     IncidentGrouped,
@@ -96,6 +98,23 @@ async def test_imported_events_notify_nobody_but_are_known(notify: Notify) -> No
     assert await told(notify) == []
     assert await notify.pool.fetchval("select team from incident_subject") == "network"
     assert (await notify.get("/unroutable"))["items"] == []
+
+
+async def test_no_rule_applies_to_anything_imported(notify: Notify) -> None:
+    """Neither to incidents nor to their clocks; the same events of today would tell somebody."""
+    types = {row["event_type"] for row in (await notify.get("/rules"))["items"]}
+    assert {kind.partition(".")[0] for kind in types} == {"incident", "sla"}
+    examples = [event_class(kind).read(event_class(kind).example) for kind in sorted(types)]
+    for event in examples:
+        await notify.receive(notify.foreign.event(event, importid="servicenow-1"))
+    assert await notify.pool.fetchval("select count(*) from es.event where type like 'notify.Notification%'") == 0
+    for event in examples:
+        await notify.receive(notify.foreign.event(event))
+    assert await notify.pool.fetchval("select count(*) from es.event where type like 'notify.Notification%'") > 0
+
+
+def test_the_end_of_an_import_is_nothing_to_be_notified_of() -> None:
+    assert HistoryImportCompleted.type_name not in NOTIFIABLE
 
 
 async def test_a_provisional_breach_is_requested_with_its_doubt(notify: Notify) -> None:

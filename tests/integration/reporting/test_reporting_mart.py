@@ -11,7 +11,19 @@ from tests.support.stories import START, Story, about, batches, interleaved, ope
 from opsledger_events.contexts import incident as i
 from opsledger_runtime.projections import digest
 from reporting.projections.columns import RowTable
-from reporting.projections.mart import CLOCKS, INCIDENTS, MART, NOTIFICATIONS
+from reporting.projections.items import ITEMS
+from reporting.projections.mart import (
+    ALERTS,
+    BACKLOG,
+    CLOCKS,
+    EVENTS,
+    INCIDENTS,
+    MART,
+    NOTIFICATIONS,
+    STRETCHES,
+)
+
+EMPTY = f"truncate {', '.join(table.name for table in MART.tables)}"
 
 
 async def test_every_table_and_column_says_what_it_is(database: str) -> None:
@@ -79,7 +91,11 @@ async def test_calendar_has_every_day_and_agrees_with_the_library(database: str)
     assert nothing["date"] is None
 
 
-@pytest.mark.parametrize("table", [INCIDENTS, CLOCKS, NOTIFICATIONS], ids=lambda table: table.row_type)
+@pytest.mark.parametrize(
+    "table",
+    [INCIDENTS, CLOCKS, NOTIFICATIONS, EVENTS, STRETCHES, ALERTS, BACKLOG, ITEMS],
+    ids=lambda table: table.row_type,
+)
 async def test_row_types_have_the_columns_of_the_row_classes_in_their_order(
     database: str, table: RowTable[Any]
 ) -> None:
@@ -108,7 +124,7 @@ async def test_events_shuffled_across_contexts_give_the_same_digest(database: st
         async with store.pool.acquire() as connection:
             straight = await digest(connection, MART, "mart")
             for seed in range(1, 6):
-                await connection.execute("truncate fact_incident, fact_sla_clock, fact_notification, dim_team")
+                await connection.execute(EMPTY)
                 await apply(store, batches(interleaved(story, seed), seed))
                 assert await digest(connection, MART, "mart") == straight
 
@@ -119,8 +135,12 @@ async def test_half_way_digest_depends_only_on_what_each_context_has_announced(d
     told = {context: found[: len(found) // 2] for context, found in per_context.items()}
     async with mart(database) as store, store.pool.acquire() as connection:
         digests = set()
-        for order in (("incident", "sla", "notify"), ("notify", "sla", "incident"), ("sla", "incident", "notify")):
-            await connection.execute("truncate fact_incident, fact_sla_clock, fact_notification, dim_team")
+        for order in (
+            ("incident", "sla", "notify", "cmdb"),
+            ("notify", "sla", "cmdb", "incident"),
+            ("cmdb", "sla", "incident", "notify"),
+        ):
+            await connection.execute(EMPTY)
             await apply(store, [told[context] for context in order])
             digests.add(await digest(connection, MART, "mart"))
     assert len(digests) == 1
@@ -154,11 +174,16 @@ async def test_every_fact_joins_its_dimensions(database: str) -> None:
             ("fact_incident", ("opened_date_key", "resolved_date_key", "closed_date_key")),
             ("fact_sla_clock", ("started_date_key", "decided_date_key")),
             ("fact_notification", ("requested_date_key",)),
+            ("fact_incident_event", ("occurred_date_key",)),
+            ("fact_incident_stretch", ()),
+            ("fact_alert", ("began_date_key",)),
+            ("fact_backlog_daily", ("date_key",)),
         ):
             everything = await store.pool.fetchval(f"select count(*) from {fact}")
             dimensions = "join dim_team t using (team_key)"
             if fact != "fact_notification":
                 dimensions += " join dim_priority p using (priority_key)"
+                dimensions += " join dim_organisation o using (organisation_key) join dim_service v using (service_key)"
             dates = " ".join(f"join dim_date d{at} on d{at}.date_key = f.{key}" for at, key in enumerate(joins))
             assert everything > 0
             assert await store.pool.fetchval(f"select count(*) from {fact} f {dimensions} {dates}") == everything
@@ -186,7 +211,7 @@ async def test_freshness_shows_how_far_each_source_was_followed(database: str) -
     story.tell("incident-1", i.IncidentStarted(), START)
     async with mart(database) as store:
         before = await store.pool.fetch("select * from freshness order by source_context")
-        assert [row["source_context"] for row in before] == ["incident", "notify", "sla"]
+        assert [row["source_context"] for row in before] == ["cmdb", "incident", "notify", "sla"]
         assert {row["statement"] for row in before} == {"nothing yet (尚无数据)"}
         await apply(store, [story.envelopes])
         row = await store.pool.fetchrow("select * from freshness where source_context = 'incident'")

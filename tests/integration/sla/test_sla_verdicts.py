@@ -1,7 +1,4 @@
-"""Verdicts once given stand, whatever priorities come after them; imported history is told as such."""
-
-from dataclasses import replace
-from typing import Any
+"""Verdicts once given stand, whatever priorities come after them; what is told of imported history is no news."""
 
 import pytest
 from tests.support.agreeing import assert_the_mart_agrees, leave_targets_out, mart_row
@@ -61,42 +58,9 @@ async def test_r94_a_reopened_clock_has_the_target_of_the_priority_at_that_time(
     await assert_the_mart_agrees(levels, incident)
 
 
-async def _imported(levels: ServiceLevels, incident: str, event: Any, hours: float) -> None:
-    await levels.hand_over(replace(levels.envelope(incident, event, hours), importid="import-1"))
-
-
-async def test_what_an_import_tells_of_the_past_is_marked_and_what_comes_after_is_news(levels: ServiceLevels) -> None:
-    levels.running.clock.instant = at(3.5)
-    await _imported(levels, "old", OPENED, 0)
-    levels.running.clock.instant = at(5)
-    await levels.fire_until(5)
-    told = {one.name: one.importid for one in await levels.history("old")}
-    assert told == {"SLAClockStarted": "import-1", "SLAWarningReached": "import-1", "SLABreached": None}
-
-
-async def test_a_story_told_long_after_it_happened_has_no_timer_before_it_became_known(levels: ServiceLevels) -> None:
-    levels.running.clock.instant = at(100)
-    await _imported(levels, "old", OPENED, 0)
-    assert set((await levels.timers("old")).values()) == {at(100)}  # the rest of the story may be in the next batch
-    await levels.open("new", 99, number="INC0000010")
-    assert min((await levels.timers("new", "resolution")).values()) == at(102)
-    await levels.fire_until(100)  # the warning and the breach became due at once, and are told in their own order
-    assert await levels.names("old") == ["SLAClockStarted@0", "SLAWarningReached@3", "SLABreached@4"]
-
-
-async def test_what_is_said_before_an_imported_event_is_imported_too(levels: ServiceLevels) -> None:
-    levels.running.clock.instant = at(100)
-    await _imported(levels, "old", OPENED, 0)
-    await _imported(levels, "old", SOLVED, 5)
-    told = [(one.name, one.importid) for one in await levels.history("old")]
-    names = ("SLAClockStarted", "SLAWarningReached", "SLABreached", "SLAMissed")
-    assert told == [(name, "import-1") for name in names]
-    assert await levels.rebuild() == await levels.digests()
-
-
 async def test_a_live_event_does_not_turn_imported_history_into_news(levels: ServiceLevels) -> None:
     levels.running.clock.instant = at(5)
-    await _imported(levels, "old", OPENED, 0)
+    await levels.imported("old", OPENED, 0)
     levels.running.clock.instant = at(6)
     await levels.tell("old", IncidentHeld(reason="awaiting_requester"), 6)
     told = {one.name: one.importid for one in await levels.history("old")}

@@ -21,19 +21,22 @@ INSTANTS = st.builds(
 
 
 @given(
-    instants=st.lists(INSTANTS, min_size=1, max_size=8).map(sorted),
-    lives=st.lists(st.tuples(INSTANTS, st.none() | INSTANTS), max_size=20),
+    instants=st.lists(INSTANTS, min_size=1, max_size=8, unique=True).map(sorted),
+    lives=st.lists(st.lists(INSTANTS, min_size=2, max_size=3).map(sorted), max_size=20),
 )
-def test_counts_are_those_of_looking_at_each(
-    instants: list[datetime], lives: list[tuple[datetime, datetime | None]]
-) -> None:
-    told = [(begun, None if end is None else max(begun, end)) for begun, end in lives]
+def test_counts_are_those_of_looking_at_each(instants: list[datetime], lives: list[list[datetime]]) -> None:
+    told = [(life[0], life[-2], life[-1]) for life in lives]
     marks = Marks(instants, AGES)
-    pairs = Counter(
-        (bisect_right(marks.after, begun), None if end is None else bisect_right(marks.after, end))
-        for begun, end in told
+    triples = Counter(
+        (
+            bisect_right(marks.after, opened),
+            bisect_right(marks.after_instants, began),
+            bisect_right(marks.after_instants, ended),
+        )
+        for opened, began, ended in told
     )
-    found = marks.open_at((begun, end, count) for (begun, end), count in pairs.items())
+    found = marks.open_at((*triple, count) for triple, count in triples.items())
     assert found == [
-        [sum(begun <= at - age and (end is None or end > at) for begun, end in told) for at in instants] for age in AGES
+        [sum(opened <= at - age and began <= at < ended for opened, began, ended in told) for at in instants]
+        for age in AGES
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from cmdb import finding, relating
 from cmdb.domain.classes import ClassDefinition
@@ -17,6 +18,7 @@ from cmdb.domain.commands import (
 from cmdb.domain.decider import ITEM
 from cmdb.domain.facts import Facts, name_of
 from cmdb.domain.relations import RELATION
+from cmdb.domain.undoing import facts_without
 from cmdb.projections.item_row import ItemRow, fold
 from cmdb.relating import Carried, Edge, Standing
 from opsledger_events import Envelope
@@ -26,10 +28,13 @@ from opsledger_runtime.auth import Caller
 from opsledger_runtime.errors import FieldError, Invalid, NotFound, RuleViolated
 from opsledger_runtime.store import Metadata, Transaction
 
+_WRITER: Final = (0x636D6462, 0)
+"""The two numbers of the lock that a writer holds until its transaction ends."""
+
 
 async def alone(tx: Transaction) -> None:
     """One writer at a time: that keys are unique and nothing leads in a circle is true of all items together."""
-    await tx.connection.execute("lock table item_name in share row exclusive mode")
+    await tx.connection.execute("select pg_advisory_xact_lock($1, $2)", *_WRITER)
 
 
 async def register(
@@ -65,10 +70,10 @@ async def act(
     """
     await alone(tx)
     before = await finding.locate(tx.connection, given, caller.organisations)
-    if isinstance(command, DescribeItem):
-        if command.organisation != before.facts.organisation:
-            caller.require(command.organisation)
-        metadata = replace(metadata, organisation=command.organisation)
+    organisation = await _organisation_after(tx, before, command)
+    if organisation != before.facts.organisation:
+        caller.require(organisation)
+    metadata = replace(metadata, organisation=organisation)
     events = await tx.execute(ITEM, before.id, command, metadata, expected_version=expected_version)
     row = fold(before, events)
     if row.live and (not before.live or name_of(row.facts.key) != name_of(before.facts.key)):
@@ -76,10 +81,17 @@ async def act(
     if before.live and not row.live:
         await relating.end_all(tx, row.id, "retired", metadata)
     if row.live and not before.live and isinstance(command, UndoEdit):
-        caller.require(row.facts.organisation)
         edges = await relating.ended_with(tx, row.id, command.version)
         return row, await relating.carry(tx, edges, (), {row.id: row}, metadata)
     return row, Carried()
+
+
+async def _organisation_after(tx: Transaction, before: ItemRow, command: ItemCommand) -> str | None:
+    if isinstance(command, DescribeItem):
+        return command.organisation
+    if isinstance(command, UndoEdit) and before.merged_into is None:
+        return facts_without((await tx.load(ITEM, before.id)).state, command.version).organisation
+    return before.facts.organisation
 
 
 async def merge(

@@ -9,7 +9,7 @@ from reporting.domain.backlog import Marks
 from reporting.domain.indicators import AGES, BACKLOG, Indicator
 from reporting.domain.periods import Bucket, Period
 
-Grouping = Literal["none", "priority", "team", "organisation", "day", "week", "month"]
+Grouping = Literal["none", "priority", "team", "organisation", "service", "category", "day", "week", "month"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,20 @@ class Filters:
     team: str | None = None
     priority: int | None = None
     metric: str | None = None
+    service: str | None = None
+    category: str | None = None
+    within_days: int | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """What the caller asked for."""
+        names = ("organisation", "team", "priority", "metric", "service", "category", "within_days")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
 class _Dimension:
-    """How facts `f` are grouped by a key, and what of the groups `g` goes out, joined with a dimension `d`."""
+    """What of the groups `g` goes out, joined with a dimension `d`."""
 
-    key: str
     group: str
     label: str
     join: str
@@ -35,34 +42,85 @@ class _Dimension:
 
 _DIMENSIONS: Final[Mapping[str, _Dimension]] = {
     "priority": _Dimension(
-        "f.priority_key",
         "d.priority_key",
         "d.label_en || ' (' || d.label_zh || ')'",
         "join dim_priority d on d.priority_key = g.key",
     ),
-    "team": _Dimension("f.team_key", "d.team", "d.name", "join dim_team d on d.team_key = g.key"),
-    "organisation": _Dimension("f.organisation", "g.key", "coalesce(g.key, 'none (无)')", ""),
+    "team": _Dimension("d.team", "d.name", "join dim_team d on d.team_key = g.key"),
+    "organisation": _Dimension("g.key", "coalesce(g.key, 'none (无)')", ""),
+    "service": _Dimension(
+        "g.key", "coalesce(d.name, g.key, 'none (无)')", "left join dim_service d on d.service = g.key"
+    ),
+    "category": _Dimension("g.key", "coalesce(g.key, 'none (无)')", ""),
 }
 
-# By keys that the indexes hold; nobody is in a team without a name.
-_FILTERED: Final = """
-  ($1::text[] is null or f.organisation = any($1))
-  and ($2::text is null or f.organisation = $2)
-  and ($3::text is null or f.team_key = (select team_key from dim_team where team = $3 and team_key <> -1))
-  and ($4::bigint is null or f.priority_key = $4)
-"""
-_METRIC: Final = "and ($5::text is null or f.metric = $5)"
-
 # A million numbers are sorted in memory; compiling a statement costs more than it gains.
-_ROOM: Final = "set local work_mem = '64MB'; set local jit = off"
+ROOM: Final = "set local work_mem = '64MB'; set local jit = off"
 
-_PAIRS: Final = f"""
-select width_bucket(f.opened_at, $5::timestamptz[]) as opened, width_bucket(f.ended_at, $5::timestamptz[]) as ended,
-  count(*) as count
-from fact_incident f
-where f.opened_at <= $7 and (f.ended_at is null or f.ended_at > $6) and {_FILTERED}
-group by 1, 2
-"""
+
+class Parameters:
+    """The values of a statement; `take` gives the place of one."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+
+    def take(self, value: Any, kind: str) -> str:
+        """`$n::kind` for a value."""
+        self.values.append(value)
+        return f"${len(self.values)}::{kind}"
+
+
+def key_of(indicator: Indicator, grouping: str) -> str:
+    """The expression over `f` by which a dimension's groups are made."""
+    return {
+        "priority": "f.priority_key",
+        "team": "f.team_key",
+        "category": indicator.category,
+    }.get(grouping, f"f.{grouping}")
+
+
+def narrowed(indicator: Indicator, filters: Filters, given: Parameters) -> str:
+    """The condition over `f` that leaves what the filters name; by keys that the indexes hold."""
+    parts = []
+    if filters.scope is not None:
+        parts.append(f"f.organisation = any({given.take(list(filters.scope), 'text[]')})")
+    if filters.organisation is not None:
+        parts.append(f"f.organisation = {given.take(filters.organisation, 'text')}")
+    if filters.team is not None:  # nobody is in a team without a name
+        team = given.take(filters.team, "text")
+        parts.append(f"f.team_key = (select team_key from dim_team where team = {team} and team_key <> -1)")
+    if filters.priority is not None:
+        parts.append(f"f.priority_key = {given.take(filters.priority, 'bigint')}")
+    if filters.metric is not None:
+        parts.append(f"f.metric = {given.take(filters.metric, 'text')}")
+    if filters.service is not None:
+        parts.append(f"f.service = {given.take(filters.service, 'text')}")
+    if filters.category is not None:
+        parts.append(f"{indicator.category} = {given.take(filters.category, 'text')}")
+    return "".join(f" and {part}" for part in parts)
+
+
+def counted_in(indicator: Indicator) -> str:
+    """The condition over `f` and `bucket (begins, at)` by which a row belongs to the indicator."""
+    if indicator.moment != "period":
+        return indicator.included
+    return f"{indicator.instant} >= bucket.begins and {indicator.instant} < bucket.at and {indicator.included}"
+
+
+def share(indicator: Indicator, expression: str, filters: Filters) -> str:
+    """What one row adds, with the days that `{within}` stands for; a whole number, so that it can be nothing else."""
+    return expression.replace("{within}", str(int(filters.within_days or indicator.within)))
+
+
+def buckets_of(indicator: Indicator, period: Period, grouping: Grouping, now: datetime) -> list[Bucket]:
+    """The parts of the period, or the whole of it. What stands at an instant is counted at the end of each part."""
+    if grouping == "day" or grouping == "week" or grouping == "month":
+        found = period.buckets(grouping)
+        if indicator.moment == "instant":
+            # The end of the present part is now.
+            found = [Bucket(part.label, part.begins, min(part.ends, now)) for part in found if part.begins < now]
+        return found
+    return [Bucket("all", period.begins, period.ends)]
 
 
 async def figures(
@@ -72,66 +130,59 @@ async def figures(
 
     Groups of time are all there, empty ones with 0 over 0 and no value; other groups only where they have facts.
     """
-    if grouping == "day" or grouping == "week" or grouping == "month":
-        buckets = period.buckets(grouping)
-        if indicator is BACKLOG:
-            buckets = [bucket for bucket in buckets if bucket.begins < now]
-    else:
-        buckets = [Bucket("all", period.begins, period.ends)]
-    # A backlog is counted at the end of each part, which for the present one is now.
-    ends = [min(bucket.ends, now) if indicator is BACKLOG else bucket.ends for bucket in buckets]
-    narrowed: list[Any] = [None if filters.scope is None else list(filters.scope)]
-    narrowed += [filters.organisation, filters.team, filters.priority]
-    if indicator.table == "fact_sla_clock":
-        narrowed.append(filters.metric)
+    buckets = buckets_of(indicator, period, grouping, now)
     async with connection.transaction(readonly=True):
-        await connection.execute(_ROOM)
+        await connection.execute(ROOM)
+        given = Parameters()
         if grouping in _DIMENSIONS:
-            statement = _by_key(indicator, _DIMENSIONS[grouping], len(narrowed))
-            rows = await connection.fetch(statement, *narrowed, buckets[0].begins, ends[0])
+            statement = _by_key(indicator, grouping, buckets[0], filters, given)
+            rows = await connection.fetch(statement, *given.values)
         elif indicator is BACKLOG and grouping != "none":
-            rows = await _open_at(connection, buckets, ends, narrowed)
+            rows = await _open_at(connection, buckets, filters)
         else:
-            told = [bucket.label for bucket in buckets], [bucket.begins for bucket in buckets], ends
-            rows = await connection.fetch(_by_bucket(indicator, len(narrowed)), *narrowed, *told)
+            statement = _by_bucket(indicator, buckets, filters, given)
+            rows = await connection.fetch(statement, *given.values)
     return [_row(indicator, dict(row)) for row in rows]
 
 
-def _by_key(indicator: Indicator, by: _Dimension, after: int) -> str:
+def _by_key(indicator: Indicator, grouping: str, bucket: Bucket, filters: Filters, given: Parameters) -> str:
+    by = _DIMENSIONS[grouping]
+    begins, at = given.take(bucket.begins, "timestamptz"), given.take(bucket.ends, "timestamptz")
     return f"""
       select {by.group}::text as "group", {by.label} as label, {_told(indicator)}
       from (
-        select {by.key} as key, {_counted(indicator)}
-        from (select ${after + 1}::timestamptz as begins, ${after + 2}::timestamptz as at) as bucket
-        join {indicator.table} f on {_condition(indicator)}
-        group by {by.key}
+        select {key_of(indicator, grouping)} as key, {_counted(indicator, filters)}
+        from (select {begins} as begins, {at} as at) as bucket
+        join {indicator.table} f on {counted_in(indicator)}{narrowed(indicator, filters, given)}
+        group by 1
       ) as g {by.join} {_spread(indicator)}
       order by {by.group}
     """
 
 
-def _by_bucket(indicator: Indicator, after: int) -> str:
+def _by_bucket(indicator: Indicator, buckets: Sequence[Bucket], filters: Filters, given: Parameters) -> str:
     """Each part by itself, from its own stretch of the index."""
+    labels = given.take([bucket.label for bucket in buckets], "text[]")
+    begins = given.take([bucket.begins for bucket in buckets], "timestamptz[]")
+    ends = given.take([bucket.ends for bucket in buckets], "timestamptz[]")
     return f"""
       select bucket.label as "group", bucket.label as label, {_told(indicator)}
-      from unnest(${after + 1}::text[], ${after + 2}::timestamptz[], ${after + 3}::timestamptz[])
-        as bucket (label, begins, at)
+      from unnest({labels}, {begins}, {ends}) as bucket (label, begins, at)
       cross join lateral (
-        select {_counted(indicator)} from {indicator.table} f where {_condition(indicator)}
+        select {_counted(indicator, filters)} from {indicator.table} f
+        where {counted_in(indicator)}{narrowed(indicator, filters, given)}
       ) as g {_spread(indicator)}
       order by bucket.begins
     """
 
 
-def _condition(indicator: Indicator) -> str:
-    within = f"{indicator.instant} >= bucket.begins and {indicator.instant} < bucket.at and"
-    metric = _METRIC if indicator.table == "fact_sla_clock" else ""
-    return f"{'' if indicator is BACKLOG else within} {indicator.included} and {_FILTERED} {metric}"
-
-
-def _counted(indicator: Indicator) -> str:
+def _counted(indicator: Indicator, filters: Filters) -> str:
+    sums = {"numerator": share(indicator, indicator.numerator, filters), **indicator.details}
+    if indicator.denominator:
+        sums["denominator"] = indicator.denominator
+    told = [f"coalesce(sum({what}), 0)::bigint as {name}" for name, what in sums.items()]
     # Values are collected and then sorted group by group: sorting the facts by group would cost more than all else.
-    return indicator.columns + (f", array_agg({indicator.spread}) as found" if indicator.spread else "")
+    return ", ".join([*told, *([f"array_agg({indicator.spread}) as found"] if indicator.spread else [])])
 
 
 def _spread(indicator: Indicator) -> str:
@@ -144,18 +195,28 @@ def _spread(indicator: Indicator) -> str:
 
 def _told(indicator: Indicator) -> str:
     spread = {"median_seconds": "spread.shares[1]", "p90_seconds": "spread.shares[2]"}
-    names = ("numerator", *(() if indicator is BACKLOG else ("denominator",)), *indicator.details)
+    names = ("numerator", *(("denominator",) if indicator.denominator else ()), *indicator.told)
     return ", ".join(f"{spread.get(name, f'g.{name}')} as {name}" for name in names)
 
 
-async def _open_at(
-    connection: Any, buckets: Sequence[Bucket], ends: Sequence[datetime], narrowed: Sequence[Any]
-) -> list[dict[str, Any]]:
-    """The backlog at each end, from one look at all incidents."""
+async def _open_at(connection: Any, buckets: Sequence[Bucket], filters: Filters) -> list[dict[str, Any]]:
+    """The backlog at each end, from one look at all stretches."""
     if not buckets:
         return []
-    marks = Marks(ends, [least for _, least in AGES])
-    pairs = await connection.fetch(_PAIRS, *narrowed, marks.after, ends[0], ends[-1])
+    ends = [bucket.ends for bucket in buckets]
+    marks, given = Marks(ends, [least for _, least in AGES]), Parameters()
+    after, exact = given.take(marks.after, "timestamptz[]"), given.take(marks.after_instants, "timestamptz[]")
+    first, last = given.take(ends[0], "timestamptz"), given.take(ends[-1], "timestamptz")
+    pairs = await connection.fetch(
+        f"""
+        select width_bucket(f.opened_at, {after}) as opened, width_bucket(f.began_at, {exact}) as began,
+          width_bucket(f.ended_at, {exact}) as ended, count(*) as count
+        from fact_incident_stretch f
+        where f.began_at <= {last} and f.ended_at > {first}{narrowed(BACKLOG, filters, given)}
+        group by 1, 2, 3
+        """,
+        *given.values,
+    )
     by_age = [*marks.open_at(tuple(pair) for pair in pairs), [0] * len(ends)]
     return [
         {
@@ -171,7 +232,7 @@ async def _open_at(
 def _row(indicator: Indicator, row: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"group": row.pop("group"), "label": row.pop("label")}
     numerator, denominator = row.pop("numerator"), row.pop("denominator", None)
-    if indicator is BACKLOG:
+    if indicator.value == "count":
         return {**found, "count": numerator, "numerator": numerator, "denominator": None, **row}
     digits = 4 if indicator.value == "ratio" else 1
     value = round(numerator / denominator, digits) if denominator else None
@@ -180,7 +241,7 @@ def _row(indicator: Indicator, row: dict[str, Any]) -> dict[str, Any]:
 
 def columns(indicator: Indicator) -> list[str]:
     """What each of an indicator's rows states, in order, also where there is no row."""
-    return ["group", "label", indicator.value, "numerator", "denominator", *indicator.details]
+    return ["group", "label", indicator.value, "numerator", "denominator", *indicator.told, "incidents"]
 
 
 async def freshness(connection: Any) -> list[dict[str, Any]]:

@@ -4,9 +4,11 @@ Response runs from the opening to the first start of work, or to the resolution 
 from the opening to the resolution, and goes on when the incident is reopened. A cancelled incident's clocks count
 nowhere. Which hold reasons pause is the agreement's decision. An event of an incident whose opening is unknown is
 kept, and starts nothing.
+
+What an import tells moves its clocks by the time of its events alone: timers are set when it is told to its end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -41,7 +43,9 @@ from sla.domain.commands import (
 )
 from sla.domain.decider import CLOCK
 from sla.handlers import SUBSCRIPTION, report, start
-from sla.projections.incident_facts import INCIDENT_FACTS, READS, IncidentFact, subject_at
+from sla.projections.history_imports import COMPLETED, HISTORY_IMPORTS, READS
+from sla.projections.incident_facts import INCIDENT_FACTS, IncidentFact, subject_at
+from sla.timers import set_timers
 
 METRICS: Final[tuple[Metric, ...]] = ("response", "resolution")
 _BOTH: Final = METRICS
@@ -51,9 +55,27 @@ _RESPONSE: Final[tuple[Metric, ...]] = ("response",)
 
 async def handle(tx: Transaction, envelopes: Sequence[Envelope]) -> None:
     """Keep what happened, then tell the clocks, one event after the other."""
-    book = await Casebook.of_incidents(tx, envelopes, METRICS)
-    for envelope in envelopes:
-        await _react(book, envelope, decode(envelope), book.facts_until(envelope.subject, envelope.aggregateversion))
+    for happened, completed in _until_completions(envelopes):
+        await HISTORY_IMPORTS.apply(tx.connection, happened)
+        if happened:
+            book = await Casebook.of_incidents(tx, happened, METRICS)
+            for envelope in happened:
+                facts = book.facts_until(envelope.subject, envelope.aggregateversion)
+                await _react(book, envelope, decode(envelope), facts)
+        if completed is not None and completed.importid is not None:
+            await tx.flush()
+            await HISTORY_IMPORTS.apply(tx.connection, [completed])
+            await set_timers(tx.connection, completed.importid, tx.now)
+
+
+def _until_completions(envelopes: Sequence[Envelope]) -> Iterator[tuple[Sequence[Envelope], Envelope | None]]:
+    """What happened up to each completion of an import, with it, and what happened after the last."""
+    begin = 0
+    for index, envelope in enumerate(envelopes):
+        if envelope.type_name == COMPLETED:
+            yield envelopes[begin:index], envelope
+            begin = index + 1
+    yield envelopes[begin:], None
 
 
 async def _react(book: Casebook, envelope: Envelope, event: Event, facts: list[IncidentFact]) -> None:
@@ -176,5 +198,10 @@ def _done(earlier: Sequence[Fact]) -> bool:
 
 
 CLOCKS_SUBSCRIPTION = Subscription(
-    name=SUBSCRIPTION, version=1, contexts=("incident",), reads=READS, handle=handle, projections=(INCIDENT_FACTS,)
+    name=SUBSCRIPTION,
+    version=1,
+    contexts=("incident",),
+    reads=READS,
+    handle=handle,
+    projections=(INCIDENT_FACTS, HISTORY_IMPORTS),
 )

@@ -2,6 +2,9 @@
 
 Keys are `<clock>/breach` and `<clock>/warning/<percent>`. A timer waits until the incident context is known to be
 caught up beyond its instant; the decision whether it is still true is the clock's.
+
+A clock that an import told last has none while more of that import is to come: what is due by then may be told to have
+been done in time.
 """
 
 import json
@@ -16,6 +19,7 @@ from opsledger_runtime.timers import Due, TimerQueue, cancel, schedule
 from sla.casebook import Casebook
 from sla.handlers import announce_due
 from sla.projections.clock import READS
+from sla.projections.history_imports import under_way
 
 QUEUE: Final = "clock"
 _ROWS: Final = """
@@ -25,18 +29,36 @@ select found.* from unnest($1::text[]) as wanted (id) cross join lateral (
 """
 
 
+_IMPORTED: Final = """
+select id, next_breach_at, next_warnings, memory->'warning_percent' as percents from clock
+ where import_id = $1 and (next_breach_at is not null or next_warnings <> '[]') order by id
+"""
+_AT_ONCE: Final = 1_000
+
+
+async def set_timers(connection: Any, import_id: str, now: datetime) -> None:
+    """Set the timers of clocks that an import told last; not before `now`, since it became known only by then."""
+    cursor = await connection.cursor(_IMPORTED, import_id)
+    while rows := await cursor.fetch(_AT_ONCE):
+        wanted = {key: due for row in rows for key, due in _due_instants(row).items() if due is not None}
+        await schedule(connection, QUEUE, {key: max(due, now) for key, due in wanted.items()})
+
+
 async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
-    known = {envelope.subject: envelope.recordedtime for envelope in envelopes}
+    last = {envelope.subject: envelope for envelope in envelopes}
+    imports = {envelope.importid for envelope in last.values() if envelope.importid is not None}
+    unfinished = await under_way(connection, imports) if imports else frozenset()
     timers: dict[str, datetime] = {}
     over: list[str] = []
-    for row in await connection.fetch(_ROWS, list(known)):
+    for row in await connection.fetch(_ROWS, list(last)):
+        envelope = last[row["id"]]
         for key, due in _due_instants(row).items():
-            if due is None:
+            if due is None or envelope.importid in unfinished:
                 over.append(key)
             else:
                 # Not before it became known: so it waits until all is read that was known by then, which may be
                 # the end of a story that came in as a whole, long after it happened.
-                timers[key] = max(due, known[row["id"]])
+                timers[key] = max(due, envelope.recordedtime)
     await cancel(connection, QUEUE, over)
     await schedule(connection, QUEUE, timers)
 

@@ -49,6 +49,6 @@ async def take_in(
         return replace(metadata, command_id=command_id, correlation_id=own)
 
     planner = Planner(source, rules, caller, await classes.every(store.pool))
-    await Taking(planner, metadata.command_id, of_line, report, said).take(store, lines, dry_run=dry_run)
+    await Taking(planner, metadata.command_id, of_line, report, said, dry_run).take(store, lines)
     told = ConfigurationItemImportCompleted(source=source, received=report.received, **report.counts)
     return Finished(own, told, report, metadata)

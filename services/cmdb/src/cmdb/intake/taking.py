@@ -40,11 +40,12 @@ class Taking:
     metadata: Callable[[UUID], Metadata]
     report: Report
     said: Callable[[int], None]
+    dry_run: bool
 
-    async def take(self, store: EventStore, lines: Sequence[Line], *, dry_run: bool) -> None:
+    async def take(self, store: EventStore, lines: Sequence[Line]) -> None:
         """Take the lines in and report on each."""
         self.report.received = len(lines)
-        if dry_run:
+        if self.dry_run:
             try:
                 async with store.transaction() as tx:
                     await self._all(lines, lambda work: work(tx))
@@ -83,7 +84,7 @@ class Taking:
         taken: dict[int, tuple[Line, str]],
         outcomes: dict[int, Outcome],
     ) -> None:
-        await handlers.alone(tx)
+        await self._alone(tx)
         planner = self.planner
         names = await finding.by_name(tx.connection, (name_of(line.key) for line in batch if line.key is not None))
         await planner.known.read(tx.connection, (one for line in batch for one in line.identifiers))
@@ -124,7 +125,7 @@ class Taking:
         return row
 
     async def _relations(self, tx: Transaction, some: Sequence[tuple[Line, str]], outcomes: dict[int, Outcome]) -> None:
-        await handlers.alone(tx)
+        await self._alone(tx)
         targets = await self._targets(tx, {target for line, _ in some for _, target in line.relations})
         rows = await finding.by_id(tx.connection, [item for _, item in some])
         wanted: list[tuple[Line, Edge]] = []
@@ -161,6 +162,10 @@ class Taking:
             return {identified.value: row for identified, row in found.items()}
         named = await finding.by_name(tx.connection, map(name_of, given))
         return {one: named[name_of(one)].row for one in given if name_of(one) in named}
+
+    async def _alone(self, tx: Transaction) -> None:
+        if not self.dry_run:  # what is taken back anyway need not keep everybody waiting
+            await handlers.alone(tx)
 
     def _refused(self, line: Line, refusal: DomainError) -> None:
         self.report.troubles.append(Trouble(line.number, line.shown, "relation_refused", refusal))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from opsledger_events import Event
 from opsledger_events.contexts.incident import Channel, Responsibility
 
 AlertState = Literal["firing", "resolved"]
@@ -139,6 +140,13 @@ class RecordAlertState:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class RecordStep:
+    """What a foreign log shows after one update: recorded as it was, by whatever rules were in force there."""
+
+    events: tuple[Event, ...]
+
+
 Command = (
     OpenIncident
     | AssignIncident
@@ -152,5 +160,6 @@ Command = (
     | CloseIncident
     | CancelIncident
     | RecordAlertState
+    | RecordStep
     | GroupIncident
 )

@@ -17,6 +17,7 @@ from incident.domain.commands import (
     OpenIncident,
     PrioritiseIncident,
     RecordAlertState,
+    RecordStep,
     ReopenIncident,
     ResolveIncident,
     ResumeIncident,
@@ -56,6 +57,8 @@ def decide(command: Command, incident: Incident) -> Events:
     """
     if isinstance(command, OpenIncident):
         return open_incident(command, incident)
+    if isinstance(command, RecordStep):
+        return record_step(command, incident)
     if incident.state is State.UNKNOWN:
         raise NotFound("There is no such incident.")
     match command:
@@ -263,6 +266,15 @@ def record_alert_state(command: RecordAlertState, incident: Incident) -> Events:
             occurred_at=command.occurred_at,
         )
     ]
+
+
+def record_step(command: RecordStep, incident: Incident) -> Events:
+    """Recorded and not judged: no state forbids it. Only what is open already is not opened again."""
+    known = incident.state is not State.UNKNOWN
+    events = [event for event in command.events if not (known and isinstance(event, IncidentOpened))]
+    if not known and not (events and isinstance(events[0], IncidentOpened)):
+        raise NotFound("There is no such incident.")
+    return cast(Events, events)
 
 
 def group_incident(command: GroupIncident, incident: Incident) -> Events:

@@ -140,7 +140,7 @@ def evolve(incident: Incident, event: IncidentEvent) -> Incident:
             reopened = State.NEW if incident.team is None else State.IN_PROGRESS
             return replace(incident, state=reopened, responsibility=None, resolution=None)
         case IncidentClosed():
-            return replace(incident, state=State.CLOSED)
+            return replace(incident, state=State.CLOSED, hold_reason=None, hold_note=None)
         case IncidentCancelled():
             return replace(
                 incident, state=State.CANCELLED, hold_reason=None, hold_note=None, cancel_reason=event.reason

@@ -15,20 +15,24 @@ def containing(words: str, after: int) -> tuple[str, list[Any]]:
     """A query for `titled_at` and `titled_number` of titles that contain `words`, and its parameters.
 
     `words` are folded as titles are; parameters are numbered from `after` + 1. What the index knows of a title is less
-    than whether it contains them: three Latin letters or digits in a row, and every character by itself.
+    than whether it contains them: three Latin letters or digits in a row, every other character, and such a one with
+    what follows it. Words with nothing of these are looked for in every title.
     """
     values: list[Any] = [words]
     wanted = [f"position(${after + 1}::text in title_folded) > 0"]
-    latin = _LATIN.search(words) is not None
-    if latin:
+    if _LATIN.search(words) is not None:
         values.append("%" + _SPECIAL.sub(r"\\\g<0>", words) + "%")
         wanted.append(f"title_folded like ${after + len(values)}::text")
-    # A Latin letter by itself says little, since most titles have it; it has to do where nothing else is known.
-    characters = {found for found in words if not found.isascii()} or ({} if latin else set(words))
-    if characters:
-        values.append(sorted(characters))
-        wanted.append(f"string_to_array(title_folded, null) @> ${after + len(values)}::text[]")
+    if parts := _parts(words):
+        values.append(parts)
+        wanted.append(f"title_parts(title_folded) @> ${after + len(values)}::text[]")
     return (
         "select opened_at as titled_at, number as titled_number from incident_title where " + " and ".join(wanted),
         values,
     )
+
+
+def _parts(words: str) -> list[str]:
+    """The longest parts that a title with these words is known by: one character only where none follows it."""
+    pairs = {words[at : at + 2] for at, found in enumerate(words) if not found.isascii()}
+    return sorted(pair for pair in pairs if len(pair) == 2 or not any(pair in other for other in pairs - {pair}))

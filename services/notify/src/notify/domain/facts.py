@@ -28,7 +28,7 @@ VALUE_LENGTH: Final = 2000
 """Longest value, in characters: a notice quotes an incident, it does not repeat it."""
 
 NOTIFIABLE: Final = frozenset(
-    name for name, cls in event_classes().items() if name.startswith("incident.") or issubclass(cls, ClockEvent)
+    name for name, cls in event_classes().items() if name.startswith("incident.Incident") or issubclass(cls, ClockEvent)
 )
 """Type names of the events that concern one incident, so that somebody can be told about them."""
 

@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from opsledger_events import Envelope, Event, decode
+from opsledger_events.contexts.cmdb import ConfigurationItemClassDefined
 from opsledger_events.contexts.notify import TeamFormed
 from reporting.domain import clocks, incidents, notifications
+from reporting.domain import items as configuration_items
 from reporting.domain.clocks import ClockFact, fold_clock
-from reporting.domain.incidents import IncidentFact, fold_incident
+from reporting.domain.details import Details, fold_with_details
+from reporting.domain.incidents import IncidentFact
+from reporting.domain.items import Items, fold_item
 from reporting.domain.notifications import DeliveryFact, fold_notification, fold_team, new_notification
 from reporting.domain.rows import ClockRow, IncidentRow, NotificationRow, TeamRow
 
@@ -25,6 +29,7 @@ class Rows:
     """Rows by natural key: first as loaded, then as the batch leaves them. An empty team name is no team.
 
     `teams` has a row for each team that is named, which says more than its name only if it was loaded or formed.
+    `organisations`, `services` and `persons` are all that the batch's events named, also where no row of it says so.
     `stubs` are the incidents that only a new clock has spoken of here: those that exist already stay as they are.
     """
 
@@ -33,6 +38,11 @@ class Rows:
     clocks: dict[str, ClockRow] = field(default_factory=dict)
     notifications: dict[str, NotificationRow] = field(default_factory=dict)
     stubs: set[str] = field(default_factory=set)
+    organisations: set[str | None] = field(default_factory=set)
+    services: set[str | None] = field(default_factory=set)
+    persons: set[str | None] = field(default_factory=set)
+    details: Details = field(default_factory=Details)
+    items: Items = field(default_factory=Items)
 
     def name_team(self, team: str | None) -> None:
         """A team that is named has a row, so that facts can join it."""
@@ -48,6 +58,8 @@ class Needed:
     incidents: set[str]
     clocks: set[str]
     notifications: set[str]
+    items: set[str]
+    classes: set[str]
 
 
 def read(envelopes: Sequence[Envelope]) -> list[Decoded]:
@@ -61,14 +73,18 @@ def needed(batch: Sequence[Decoded]) -> Needed:
     An aggregate whose first event is in the batch has no row, unless a stub, of which that event leaves nothing.
     """
     teams: set[str] = set()
-    first: dict[Fold, dict[str, int]] = {_fold_incident: {}, _fold_clock: {}, _fold_notification: {}}
+    first: dict[Fold, dict[str, int]] = {_fold_incident: {}, _fold_clock: {}, _fold_notification: {}, _fold_item: {}}
+    classes: set[str] = set()
     for envelope, event in batch:
         if isinstance(event, TeamFormed):
             teams.add(event.key)
+        elif isinstance(event, ConfigurationItemClassDefined):
+            classes.add(event.key)
         else:
             first[_FOLDS[type(event)]].setdefault(envelope.subject, envelope.aggregateversion)
     begun = [{key for key, version in found.items() if version > 1} for found in first.values()]
-    return Needed(teams, *begun)
+    of_incidents, of_clocks, of_notifications, of_items = begun
+    return Needed(teams, of_incidents, of_clocks, of_notifications, of_items, classes)
 
 
 def fold(rows: Rows, batch: Sequence[Decoded]) -> None:
@@ -84,8 +100,15 @@ def _fold_incident(rows: Rows, envelope: Envelope, event: IncidentFact) -> None:
         incident = rows.incidents[key] = IncidentRow(key)
     elif rows.stubs:
         rows.stubs.discard(key)
-    fold_incident(incident, event, envelope.time, envelope.organisation)
+    rows.name_team(incident.team)  # for the stretch that may end, which is its alone
+    fold_with_details(rows.details, incident, envelope, event)
     rows.name_team(incident.team)
+    rows.organisations.add(incident.organisation)
+    rows.services.add(incident.service)
+    persons = rows.persons
+    persons.add(envelope.actor)
+    persons.add(incident.assignee)
+    persons.add(incident.requester)
 
 
 def _fold_clock(rows: Rows, envelope: Envelope, event: ClockFact) -> None:
@@ -97,6 +120,8 @@ def _fold_clock(rows: Rows, envelope: Envelope, event: ClockFact) -> None:
             rows.stubs.add(event.incident)
     fold_clock(clock, event, envelope.time, envelope.organisation)
     rows.name_team(clock.team)
+    rows.organisations.add(clock.organisation)
+    rows.services.add(clock.service)
 
 
 def _fold_notification(rows: Rows, envelope: Envelope, event: DeliveryFact) -> None:
@@ -113,6 +138,16 @@ def _fold_team(rows: Rows, envelope: Envelope, event: TeamFormed) -> None:
         fold_team(team, event, envelope.time)
 
 
+def _fold_item(rows: Rows, envelope: Envelope, event: Event) -> None:
+    before = rows.items.present.get(envelope.subject)
+    fold_item(rows.items, envelope, event)
+    for item in (before, rows.items.present.get(envelope.subject)):
+        if item is not None:
+            rows.name_team(item.owner_team)
+            rows.organisations.add(item.organisation)
+            rows.persons.update((item.administrator, item.database_administrator))
+
+
 Fold = Callable[[Rows, Envelope, Any], None]
 
 # By class: an isinstance check of a pydantic class that fails is slow, and a `match` is a row of them.
@@ -120,6 +155,7 @@ _FOLDS: Final[dict[type[Event], Fold]] = {
     **dict.fromkeys(incidents.FACTS, _fold_incident),
     **dict.fromkeys(clocks.FACTS, _fold_clock),
     **dict.fromkeys(notifications.FACTS, _fold_notification),
+    **dict.fromkeys(configuration_items.FACTS, _fold_item),
     TeamFormed: _fold_team,
 }
 READS: Final = frozenset(cls.type_name for cls in _FOLDS)

@@ -11,7 +11,7 @@ NO_DATE: Final = -1
 FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2049
 
-_OFFSET: Final = timezone(timedelta(hours=8))
+OFFSET: Final = timezone(timedelta(hours=8))
 """Of `ZONE` in all the years of `dim_date`: a fixed one is found several times as fast, once or more per event."""
 
 
@@ -19,7 +19,7 @@ def date_key(instant: datetime | None) -> int:
     """YYYYMMDD in Asia/Shanghai; -1 for no instant and for days outside `dim_date`."""
     if instant is None or not FIRST_YEAR - 1 <= instant.year <= LAST_YEAR + 1:
         return NO_DATE
-    local = instant.astimezone(_OFFSET)
+    local = instant.astimezone(OFFSET)
     year = local.year
     if not FIRST_YEAR <= year <= LAST_YEAR:
         return NO_DATE

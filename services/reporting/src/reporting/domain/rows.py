@@ -5,7 +5,7 @@ surrogate key is the database's affair.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from reporting.domain.days import NO_DATE
@@ -63,6 +63,22 @@ class IncidentRow:
     seconds_to_acknowledge: int | None = None
     seconds_to_resolve: int | None = None
     last_event_at: datetime | None = None
+    external_system: str | None = None
+    external_number: str | None = None
+    parent_incident_id: str | None = None
+    parent_number: str | None = None
+    requester: str | None = None
+    assignee: str | None = None
+    first_reply_at: datetime | None = None
+    seconds_to_first_reply: int | None = None
+    first_resolved_at: datetime | None = None
+    hold_count: int = 0
+    stretch_count: int = 0
+    stretch_began_at: datetime | None = None
+    alert_fingerprint: str | None = None
+    alert_source: str | None = None
+    alert_count: int = 0
+    alert_firing_since: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -121,3 +137,125 @@ class NotificationRow:
     failed_at: datetime | None = None
     attempts: int = 0
     seconds_to_deliver: int | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class EventRow:
+    """One event of an incident, and how the incident stood after it."""
+
+    incident_id: str
+    version: int
+    event_id: str
+    event_type: str
+    occurred_at: datetime
+    recorded_at: datetime
+    occurred_date_key: int
+    actor: str | None
+    state_after: str
+    priority_key: int
+    team: str | None
+    organisation: str | None
+    service: str | None
+    category: str | None
+    seconds_since_previous: int | None
+    import_id: str | None
+
+
+@dataclass(slots=True, frozen=True)
+class StretchRow:
+    """One stretch of time in which an incident was open with one priority and team. No end: it lasts."""
+
+    incident_id: str
+    stretch_no: int
+    incident_number: str | None
+    began_at: datetime
+    ended_at: datetime | None
+    opened_at: datetime
+    priority_key: int
+    team: str | None
+    organisation: str | None
+    service: str | None
+    category: str | None
+
+
+@dataclass(slots=True, frozen=True)
+class AlertRow:
+    """One episode in which the alert behind an incident fired."""
+
+    incident_id: str
+    episode_no: int
+    incident_number: str | None
+    alert_fingerprint: str
+    alert_source: str | None
+    began_at: datetime
+    began_date_key: int
+    ended_at: datetime | None
+    seconds_firing: int | None
+    opened_incident: bool
+    priority_key: int
+    team: str | None
+    organisation: str | None
+    service: str | None
+    category: str | None
+
+
+@dataclass(slots=True)
+class BacklogRow:
+    """What a batch adds to one day's backlog of one priority, team, organisation and service. Empty text: none."""
+
+    local_date: date
+    priority_key: int
+    team: str
+    organisation: str
+    service: str
+    date_key: int
+    open_count: int = 0
+    age_seconds: int = 0
+    age_under_1_day: int = 0
+    age_1_to_3_days: int = 0
+    age_3_to_7_days: int = 0
+    age_7_to_30_days: int = 0
+    age_over_30_days: int = 0
+    opened_count: int = 0
+    resolved_count: int = 0
+    reopened_count: int = 0
+    cancelled_count: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class ItemRow:
+    """One version of a configuration item. No `valid_to`: it is the current one."""
+
+    item_id: str
+    version: int
+    key: str
+    name: str
+    item_class: str
+    environment: str | None = None
+    criticality: str | None = None
+    lifecycle: str | None = None
+    organisation: str | None = None
+    owner_team: str | None = None
+    administrator: str | None = None
+    database_administrator: str | None = None
+    source: str | None = None
+    merged_into: str | None = None
+    event_id: str | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    is_current: bool = True
+
+
+@dataclass(slots=True, frozen=True)
+class ClassRow:
+    """One class of configuration items, as last defined. `was_service`: it was a class of services at some time."""
+
+    item_class: str
+    name_zh: str
+    name_en: str
+    needs_administrator: bool
+    needs_database_administrator: bool
+    is_service: bool
+    was_service: bool
+    revision: int
+    defined_at: datetime | None

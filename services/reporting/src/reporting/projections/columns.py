@@ -6,9 +6,9 @@ its unqualified names find. An array of rows costs the client half as much as an
 """
 
 import operator
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from typing import Any, Final, Generic, TypeVar, get_type_hints
 
 R = TypeVar("R")
@@ -20,42 +20,90 @@ _TYPES: Final[dict[Any, str]] = {
     int | None: "bigint",
     bool: "boolean",
     bool | None: "boolean",
+    date: "date",
     datetime: "timestamp with time zone",
     datetime | None: "timestamp with time zone",
 }
 
-TEAM_NO: Final = "team_no"
-"""What follows a row's columns in its type: the place of its team among the batch's teams, from 1."""
+Numbers = Mapping[str, Mapping[str | None, int | None]]
+"""By dimension: the places of its members among those that the batch names, from 1; None for no member."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A column whose text names a member of a dimension; the table has its key beside it, in `<column>_key`."""
+
+    column: str
+    dimension: str
+
+    @property
+    def place(self) -> str:
+        """What follows the row's columns in its type: the member's place among those that the batch names."""
+        return f"{self.column}_no"
+
+    @property
+    def key(self) -> str:
+        """The column of the surrogate key."""
+        return f"{self.column}_key"
+
+    @property
+    def found(self) -> str:
+        """SQL: the key of the member that a row `told` names."""
+        return f"case when told.{self.place} is null then -1 else ((select keys from {self.dimension}_keys))" + (
+            f"[told.{self.place}] end"
+        )
+
+
+TEAM: Final = Naming("team", "team")
+ORGANISATION: Final = Naming("organisation", "organisation")
+SERVICE: Final = Naming("service", "service")
 
 
 class RowTable(Generic[R]):
     """How rows of one class are read from and written to their table, always by unqualified name.
 
-    `row_type` is their composite type in schema `reporting`: the columns in order, then `TEAM_NO`.
+    `row_type` is their composite type in schema `reporting`: the columns in order, then the places of what they name.
+    `lasting` are columns in which nothing means for ever; `sums` those to which a row adds.
     """
 
-    def __init__(self, row: type[R], table: str, row_type: str) -> None:
+    def __init__(
+        self,
+        row: type[R],
+        table: str,
+        row_type: str,
+        *,
+        key: int = 1,
+        names: Sequence[Naming] = (TEAM,),
+        lasting: Collection[str] = (),
+        sums: Collection[str] = (),
+    ) -> None:
         hints = get_type_hints(row)
-        names = [field.name for field in fields(row)]  # type: ignore[arg-type] # rows are dataclasses
+        columns = [field.name for field in fields(row)]  # type: ignore[arg-type] # rows are dataclasses
         self.row = row
         self.row_type = row_type
-        self.columns = {**{name: _TYPES[hints[name]] for name in names}, TEAM_NO: "bigint"}
-        key, listed = names[0], ", ".join(names)
-        self._values = operator.attrgetter(*names)
+        self.names = names
+        self.columns = {**{name: _TYPES[hints[name]] for name in columns}, **{found.place: "bigint" for found in names}}
+        listed, keys = ", ".join(columns), ", ".join(columns[:key])
+        self._values = operator.attrgetter(*columns)
+        self._named = [(found.dimension, operator.attrgetter(found.column)) for found in names]
         # The offset keeps the inner part whole: one look into the index for each key, whatever the planner believes of
         # a table that has grown since it was last looked at. A rebuild fills an empty one with the first plan it made.
         self.loading = (
             f"select found.* from unnest($1::text[]) as wanted (key) cross join lateral"
-            f" (select {listed} from {table} where {key} = wanted.key offset 0) as found"
+            f" (select {listed} from {table} where {columns[0]} = wanted.key offset 0) as found"
         )
+        keyed = [*columns, *(found.key for found in names)]
+        told = [f"coalesce(told.{name}, 'infinity')" if name in lasting else f"told.{name}" for name in columns]
         self._insert = (
-            f"insert into {table} ({listed}, team_key) select {', '.join(f'told.{name}' for name in names)},"
-            f" case when told.{TEAM_NO} is null then -1 else ((select keys from team_keys))[told.{TEAM_NO}] end"
+            f"insert into {table} as kept ({', '.join(keyed)}) select {', '.join(told + [n.found for n in names])}"
             " from unnest(${parameter}::reporting." + row_type + "[]) as told"
-            f" on conflict ({key}) do "
+            f" on conflict ({keys}) do "
         )
-        updates = ", ".join(f"{name} = excluded.{name}" for name in [*names[1:], "team_key"])
-        self._update = f"update set {updates}"
+        updates = [
+            f"{name} = kept.{name} + excluded.{name}" if name in sums else f"{name} = excluded.{name}"
+            for name in keyed[key:]
+        ]
+        self._update = f"update set {', '.join(updates)}"
 
     async def load(self, connection: Any, keys: Iterable[str]) -> dict[str, R]:
         """The rows that exist, by natural key."""
@@ -65,14 +113,18 @@ class RowTable(Generic[R]):
         return {row[0]: self.row(*row) for row in await connection.fetch(self.loading, wanted)}
 
     def writing(self, parameter: int) -> str:
-        """The statement that writes the rows of a parameter; it reads `team_keys (keys)`, the teams' keys in order."""
+        """The statement that writes the rows of a parameter; it reads `<dimension>_keys (keys)`, the keys in order."""
         return self._insert.format(parameter=parameter) + self._update
 
     def adding(self, parameter: int) -> str:
         """As `writing`, but rows that exist stay as they are."""
         return self._insert.format(parameter=parameter) + "nothing"
 
-    def values(self, rows: Iterable[R], numbers: Mapping[str | None, int | None]) -> list[tuple[Any, ...]]:
-        """Rows as a parameter; `numbers` are the teams' places."""
-        values, team = self._values, operator.attrgetter("team")
-        return [(*values(row), numbers[team(row)]) for row in rows]
+    def values(self, rows: Iterable[R], numbers: Numbers) -> list[tuple[Any, ...]]:
+        """Rows as a parameter."""
+        values = self._values
+        named = [(numbers[dimension], name) for dimension, name in self._named]
+        if len(named) == 1:
+            places, name = named[0]
+            return [(*values(row), places[name(row)]) for row in rows]
+        return [(*values(row), *[places[name(row)] for places, name in named]) for row in rows]

@@ -1,10 +1,9 @@
 """The star schema as one subscribed projection: dimensions and facts that join one another are rebuilt together.
 
-Owns `dim_team` and the facts; refuses events outside `batch.READS` by ignoring them. Surrogate keys come from
-`reporting.team_key`, named with its schema because a rebuild must find the same keys there.
+Owns the dimensions that events fill and the facts; refuses events outside `batch.READS` by ignoring them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -13,34 +12,37 @@ from opsledger_runtime.projections import Projection, Table
 from opsledger_runtime.store import Transaction
 from opsledger_runtime.subscriptions import Subscription
 from reporting.domain.batch import READS, Rows, fold, needed, read
-from reporting.domain.rows import ClockRow, IncidentRow, NotificationRow, TeamRow
-from reporting.projections.columns import RowTable
+from reporting.domain.daily import MEASURES
+from reporting.domain.rows import (
+    AlertRow,
+    BacklogRow,
+    ClockRow,
+    EventRow,
+    IncidentRow,
+    NotificationRow,
+    StretchRow,
+    TeamRow,
+)
+from reporting.projections import backlog, items
+from reporting.projections.columns import ORGANISATION, SERVICE, TEAM, Naming, RowTable
+from reporting.projections.naming import DIMENSIONS, NAMING, numbered
 from reporting.projections.progress import RECORD, marks
 
-INCIDENTS: Final = RowTable(IncidentRow, "fact_incident", "incident_row")
-CLOCKS: Final = RowTable(ClockRow, "fact_sla_clock", "clock_row")
-NOTIFICATIONS: Final = RowTable(NotificationRow, "fact_notification", "notification_row")
+_SUBJECT: Final = (TEAM, ORGANISATION, SERVICE)
+_REQUESTER: Final = Naming("requester", "person")
+_ASSIGNEE: Final = Naming("assignee", "person")
+_ACTOR: Final = Naming("actor", "person")
 
-# A team that is named gets a key and a row; a copy that is being filled begins without its unknown member.
-_TEAMS: Final = """
-told as materialized (select team, no from unnest($1::text[]) with ordinality as told (team, no)),
-added as (
-  insert into reporting.team_key (team)
-  select team from told where not exists (select from reporting.team_key as known where known.team = told.team)
-  on conflict (team) do update set team = excluded.team
-  returning team, team_key
-),
-keyed as materialized (
-  select told.team, told.no, coalesce(known.team_key, added.team_key) as team_key
-  from told left join reporting.team_key as known using (team) left join added using (team)
-),
-team_keys as materialized (select array_agg(team_key order by no) as keys from keyed),
-teams as (
-  insert into dim_team (team, team_key, name)
-  select team, team_key, team from keyed union all select '', -1, 'Unknown (未知)'
-  on conflict (team) do nothing
+INCIDENTS: Final = RowTable(IncidentRow, "fact_incident", "incident_row_2", names=(*_SUBJECT, _REQUESTER, _ASSIGNEE))
+CLOCKS: Final = RowTable(ClockRow, "fact_sla_clock", "clock_row_2", names=_SUBJECT)
+NOTIFICATIONS: Final = RowTable(NotificationRow, "fact_notification", "notification_row")
+EVENTS: Final = RowTable(EventRow, "fact_incident_event", "event_row", key=2, names=(_ACTOR, *_SUBJECT))
+STRETCHES: Final = RowTable(
+    StretchRow, "fact_incident_stretch", "stretch_row", key=2, names=_SUBJECT, lasting=("ended_at",)
 )
-"""
+ALERTS: Final = RowTable(AlertRow, "fact_alert", "alert_row", key=2, names=_SUBJECT)
+BACKLOG: Final = RowTable(BacklogRow, "fact_backlog_daily", "backlog_row", key=5, names=_SUBJECT, sums=MEASURES)
+
 _FORMED: Final = "select team, name, member_count, formed_at, changed_at from dim_team where team = any($1::text[])"
 _FORM: Final = """
 update dim_team set
@@ -76,60 +78,108 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope], progress: Seque
     if keys.teams:
         for found in await connection.fetch(_FORMED, list(keys.teams)):
             rows.teams[found["team"]] = TeamRow(*found)
+    if keys.items or keys.classes:
+        rows.items = await items.load(connection, keys.items, keys.classes)
+    rows.details.daily.horizon = horizon = await backlog.horizon(connection)
     fold(rows, batch)
     await _save(connection, rows, progress)
     if formed := [row for row in rows.teams.values() if row.changed_at is not None]:
         told = [(row.team, row.name, row.member_count, row.formed_at, row.changed_at) for row in formed]
         await connection.execute(_FORM, *zip(*told, strict=True))
+    if rows.items.versions or rows.items.classes:
+        await items.follow_services(connection, rows.items)
+    await backlog.follow(connection, rows.details.daily, horizon)
 
 
 async def _save(connection: Any, rows: Rows, progress: Sequence[Sequence[Any]]) -> None:
     """Write each row once, all in one statement: a small batch costs by its statements, not by its rows."""
-    numbers: dict[str | None, int | None] = {team: number for number, team in enumerate(rows.teams, 1)}
-    numbers[None] = None
+    named: dict[str, Iterable[str | None]] = {
+        "team": rows.teams,
+        "organisation": rows.organisations,
+        "service": rows.services,
+        "person": rows.persons,
+    }
+    told, numbers = [], {}
+    for dimension in DIMENSIONS:
+        names, numbers[dimension] = numbered(named[dimension])
+        told.append(names)
     stubs = [rows.incidents[key] for key in rows.stubs]
     changed = (
         [row for key, row in rows.incidents.items() if key not in rows.stubs]
         if stubs
         else list(rows.incidents.values())
     )
+    details = rows.details
     parts = (
         (INCIDENTS.writing, INCIDENTS.values(changed, numbers)),
         (INCIDENTS.adding, INCIDENTS.values(stubs, numbers)),
         (CLOCKS.writing, CLOCKS.values(rows.clocks.values(), numbers)),
         (NOTIFICATIONS.writing, NOTIFICATIONS.values(rows.notifications.values(), numbers)),
+        (EVENTS.adding, EVENTS.values(details.events, numbers)),
+        (STRETCHES.writing, STRETCHES.values(details.stretches.values(), numbers)),
+        (ALERTS.writing, ALERTS.values(details.alerts.values(), numbers)),
+        (BACKLOG.writing, BACKLOG.values(details.daily.changes(), numbers)),
+        (items.ITEMS.writing, items.ITEMS.values(rows.items.versions.values(), numbers)),
     )
     facts = [(write, values) for write, values in parts if values]
-    if facts or rows.teams or progress:
+    if facts or progress or any(told):
         statement = _writing(tuple(write for write, _ in facts), bool(progress))
-        await connection.execute(statement, list(rows.teams), *(values for _, values in facts), *progress)
+        await connection.execute(statement, *told, *(values for _, values in facts), *progress)
 
 
 @cache
 def _writing(writes: Any, progress: bool) -> str:
-    parts = [_TEAMS] + [f"write_{at} as ({write(at)})" for at, write in enumerate(writes, 2)]
+    first = len(DIMENSIONS) + 1
+    parts = [NAMING, items.UNKNOWN] + [f"write_{at} as ({write(at)})" for at, write in enumerate(writes, first)]
     if progress:
-        parts.append(f"progress as ({RECORD.format(*range(len(writes) + 2, len(writes) + 6))})")
+        after = first + len(writes)
+        parts.append(f"progress as ({RECORD.format(*range(after, after + 4))})")
     return f"with {', '.join(parts)} select"
 
 
+_KEYS: Final = tuple(f"{name}_key" for name in ("team", "organisation", "service"))
+
 MART: Final = Projection(
     name="mart",
-    version=1,
+    version=2,
     reads=READS,
     tables=(
         Table("dim_team", ("team",), volatile=("team_key",)),
-        Table("fact_incident", ("incident_id",), volatile=("team_key",)),
-        Table("fact_sla_clock", ("clock_id",), volatile=("team_key",)),
+        Table("dim_organisation", ("organisation",), volatile=("organisation_key",)),
+        Table("dim_service", ("service",), volatile=("service_key",)),
+        Table("dim_person", ("person",), volatile=("person_key",)),
+        Table("dim_item_class", ("item_class",)),
+        Table(
+            "dim_configuration_item",
+            ("item_id", "version"),
+            volatile=(
+                "configuration_item_key",
+                "organisation_key",
+                "owner_team_key",
+                "administrator_key",
+                "database_administrator_key",
+            ),
+        ),
+        Table("fact_incident", ("incident_id",), volatile=(*_KEYS, "requester_key", "assignee_key")),
+        Table("fact_sla_clock", ("clock_id",), volatile=_KEYS),
         Table("fact_notification", ("delivery_id",), volatile=("team_key",)),
+        Table("fact_incident_event", ("incident_id", "version"), volatile=(*_KEYS, "actor_key")),
+        Table("fact_incident_stretch", ("incident_id", "stretch_no"), volatile=_KEYS),
+        Table("fact_alert", ("incident_id", "episode_no"), volatile=_KEYS),
+        Table(
+            "fact_backlog_daily",
+            ("local_date", "priority_key", "team", "organisation", "service"),
+            volatile=_KEYS,
+        ),
+        Table("backlog_horizon", ("context",)),
     ),
     apply=apply,
 )
 
 SUBSCRIPTION: Final = Subscription(
     name="mart",
-    version=1,
-    contexts=("incident", "sla", "notify"),
+    version=2,
+    contexts=("incident", "sla", "notify", "cmdb"),
     reads=READS,
     handle=handle,
     projections=(MART,),

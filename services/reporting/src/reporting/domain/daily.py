@@ -1,0 +1,120 @@
+"""What a batch changes in the backlog of each day, as differences. Pure.
+
+A day is one of Asia/Shanghai. Something is open at its end if it began by the midnight after it and had not ended by
+then. Days are told up to the horizon, the day of the latest event; `advance` of the projection adds the days by which
+a batch moves it, from the stretches themselves. Late events change days that are told already.
+"""
+
+import operator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from opsledger_events import Event
+from opsledger_events.contexts.incident import IncidentCancelled, IncidentOpened, IncidentReopened, IncidentResolved
+from reporting.domain.days import FIRST_YEAR, LAST_YEAR, NO_DATE, OFFSET
+from reporting.domain.rows import BacklogRow
+
+Dimensions = tuple[int, str, str, str]
+"""Priority key, team, organisation, service."""
+
+_DAY: Final = timedelta(days=1)
+_TICK: Final = timedelta(microseconds=1)
+_FLOWS: Final[dict[type[Event], str]] = {
+    IncidentOpened: "opened_count",
+    IncidentResolved: "resolved_count",
+    IncidentReopened: "reopened_count",
+    IncidentCancelled: "cancelled_count",
+}
+BOUNDS: Final = (
+    (1, "age_under_1_day"),
+    (3, "age_1_to_3_days"),
+    (7, "age_3_to_7_days"),
+    (30, "age_7_to_30_days"),
+)
+"""Days of 24 hours at which a class of age ends."""
+
+
+MEASURES: Final = (
+    "open_count",
+    "age_seconds",
+    *(name for _, name in BOUNDS),
+    "age_over_30_days",
+    *_FLOWS.values(),
+)
+"""The columns that are added up."""
+
+_measures: Final = operator.attrgetter(*MEASURES)
+
+
+@dataclass(slots=True)
+class Daily:
+    """Differences by day and dimensions, for the days up to `horizon`; None: no day is told yet."""
+
+    horizon: date | None = None
+    reached: date | None = None
+    rows: dict[tuple[date, Dimensions], BacklogRow] = field(default_factory=dict)
+
+    def reach(self, instant: datetime) -> None:
+        """An event was recorded by then, which is told up to its day."""
+        day = local_day(instant)
+        if self.reached is None or day > self.reached:
+            self.reached = day
+
+    def began(self, dimensions: Dimensions, time: datetime, opened: datetime) -> None:
+        """From `time` on, one more is open."""
+        self._change(dimensions, time, opened, 1)
+
+    def ended(self, dimensions: Dimensions, time: datetime, opened: datetime) -> None:
+        """From `time` on, one less is open."""
+        self._change(dimensions, time, opened, -1)
+
+    def happened(self, dimensions: Dimensions, time: datetime, kind: type[Event]) -> None:
+        """Something was opened, resolved, reopened or cancelled."""
+        row, name = self._row(local_day(time), dimensions), _FLOWS[kind]
+        setattr(row, name, getattr(row, name) + 1)
+
+    def changes(self) -> list[BacklogRow]:
+        """The differences that change something."""
+        return [row for row in self.rows.values() if any(_measures(row))]
+
+    def _change(self, dimensions: Dimensions, time: datetime, opened: datetime, by: int) -> None:
+        if self.horizon is None:
+            return
+        day = local_day(time - _TICK)
+        while day <= self.horizon:
+            row, age = self._row(day, dimensions), end_of(day) - opened
+            row.open_count += by
+            row.age_seconds += by * (age // timedelta(seconds=1))
+            name = age_class(age)
+            setattr(row, name, getattr(row, name) + by)
+            day += _DAY
+
+    def _row(self, day: date, dimensions: Dimensions) -> BacklogRow:
+        row = self.rows.get((day, dimensions))
+        if row is None:
+            row = BacklogRow(day, *dimensions, date_key=_key(day))
+            self.rows[day, dimensions] = row
+        return row
+
+
+def local_day(instant: datetime) -> date:
+    """The day of an instant in Asia/Shanghai."""
+    return instant.astimezone(OFFSET).date()
+
+
+def end_of(day: date) -> datetime:
+    """The midnight after a day."""
+    return datetime(day.year, day.month, day.day, tzinfo=OFFSET) + _DAY
+
+
+def age_class(age: timedelta) -> str:
+    """The column that counts what is so old."""
+    for days, name in BOUNDS:
+        if age < timedelta(days=days):
+            return name
+    return "age_over_30_days"
+
+
+def _key(day: date) -> int:
+    return day.year * 10000 + day.month * 100 + day.day if FIRST_YEAR <= day.year <= LAST_YEAR else NO_DATE
