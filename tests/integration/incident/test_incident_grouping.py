@@ -7,6 +7,7 @@ import pytest
 from tests.support.incident_desk import Desk, alert
 from tests.support.known_items import KnownItems
 
+from incident.intake.failing import Failures
 from opsledger_events.contexts.cmdb import ConfigurationItemClassDefined
 
 
@@ -200,3 +201,50 @@ async def test_what_is_listed_is_bounded_and_counted(desk: Desk, items: KnownIte
     detail = await desk.get(f"/incidents/{cause['id']}")
     for part in (detail["affected"], detail["children"]):
         assert (part["count"], len(part["items"])) == (60, 50)
+
+
+async def test_whoever_comes_in_between_makes_the_batch_be_judged_anew(
+    desk: Desk, items: KnownItems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await items.chain("shop", "app", "sw")
+    await fails(desk, "shop", "app")
+    found = await by_item(desk)
+    first = (await by_item(desk))["app"]["id"]
+    assert found["shop"]["parent"] == first
+    group = Failures.group
+    tried: list[int] = []
+
+    async def disturbed(self: Failures, metadata: Any) -> None:
+        if not tried:
+            await desk.post(f"/incidents/{first}/note", {"text": "looking into it"})
+        tried.append(len(self.plan))
+        await group(self, metadata)
+
+    monkeypatch.setattr(Failures, "group", disturbed)
+    await fails(desk, "sw")
+    assert tried == [1, 1]
+    names = [envelope.name for envelope in await desk.events(first)]
+    assert names == ["IncidentOpened", "IncidentNoted", "IncidentGrouped"]
+    assert len((await desk.get("/incidents"))["items"]) == 3
+
+
+async def test_what_is_resolved_in_between_is_not_grouped(
+    desk: Desk, items: KnownItems, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await items.chain("app", "sw")
+    await fails(desk, "app")
+    child = (await by_item(desk))["app"]["id"]
+    group = Failures.group
+    tried: list[int] = []
+
+    async def disturbed(self: Failures, metadata: Any) -> None:
+        if not tried:
+            done = {"responsibility": "provider", "resolution": "restarted"}
+            await desk.post(f"/incidents/{child}/resolve", done)
+        tried.append(len(self.plan))
+        await group(self, metadata)
+
+    monkeypatch.setattr(Failures, "group", disturbed)
+    await fails(desk, "sw")
+    assert tried == [1, 0]
+    assert await parents(desk) == {"app": None, "sw": None}

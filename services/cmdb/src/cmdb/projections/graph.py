@@ -16,10 +16,9 @@ from cmdb.graph.network import Direction, Item, Relation, Walk
 from opsledger_runtime.errors import NotFound
 
 _FACTS: Final = (
-    "id, key, name, item_class, environment, criticality, lifecycle, organisation, owner_team, administrator,"
-    " database_administrator, attributes::text as attributes"
+    "key, name, item_class, environment, criticality, lifecycle, organisation, owner_team, administrator,"
+    " database_administrator, attributes::text as attributes, merged_into"
 )
-_THEN: Final = f"{'item as id' + _FACTS.removeprefix('id')}, merged_into from item_version"
 _SCOPE: Final = "($2::text[] is null or organisation is null or organisation = any($2::text[]))"
 # By the two indexes of relation, each of which begins with an end and knows what is still valid.
 _ENDS: Final = {
@@ -46,7 +45,9 @@ class View:
         seen: set[str] = set()
         while wanted is not None and wanted not in seen:
             seen.add(wanted)
-            found = await self.connection.fetchrow(self._one, wanted, self.organisations, *self._instant)
+            found = await self.connection.fetchrow(
+                f"{self._facts('$1')} and {_SCOPE}", wanted, self.organisations, *self._instant
+            )
             if found is None:
                 break
             if found["merged_into"] is None:
@@ -64,12 +65,9 @@ class View:
 
     async def items(self, ids: Iterable[str]) -> dict[str, Item]:
         """What these items are, by id."""
-        facts = f"select {_FACTS} from item where id = wanted.item"
-        if self.as_of is not None:
-            facts = f"select {_THEN} where item = wanted.item and {self._valid(3)}"
         rows = await self.connection.fetch(
             "select found.* from unnest($1::text[]) as wanted (item)"
-            f" cross join lateral ({facts} and {_SCOPE} offset 0) as found",
+            f" cross join lateral ({self._facts('wanted.item')} and {_SCOPE} offset 0) as found",
             list(ids),
             self.organisations,
             *self._instant,
@@ -115,11 +113,10 @@ class View:
             return "valid_to = 'infinity'"
         return f"valid_from <= ${number} and valid_to > ${number}"
 
-    @property
-    def _one(self) -> str:
+    def _facts(self, item: str) -> str:
         if self.as_of is None:
-            return f"select {_FACTS}, merged_into from item where id = $1 and {_SCOPE}"
-        return f"select {_THEN} where item = $1 and {self._valid(3)} and {_SCOPE}"
+            return f"select id, {_FACTS} from item where id = {item}"
+        return f"select item as id, {_FACTS} from item_version where item = {item} and {self._valid(3)}"
 
     def _level(self, direction: Direction) -> str:
         beside = " union all ".join(
