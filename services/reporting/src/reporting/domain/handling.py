@@ -133,6 +133,7 @@ FIRST_CONTACT: Final = Indicator(
     denominator="1",
 )
 
+# Few are ever reopened: those are found once, and only they are looked at one by one.
 REOPEN_RATE: Final = Indicator(
     name="reopen-rate",
     en=Words(
@@ -153,7 +154,8 @@ REOPEN_RATE: Final = Indicator(
     key="f.event_id",
     instant="f.occurred_at",
     included="f.event_type = 'IncidentResolved'",
-    numerator="""(exists (
+    numerator="""(f.incident_id in (select incident_id from fact_incident_event where event_type = 'IncidentReopened')
+    and exists (
       select from fact_incident_event r where r.incident_id = f.incident_id and r.version > f.version
         and r.event_type = 'IncidentReopened' and r.occurred_at <= f.occurred_at + interval '{within} days'
     ))::integer""",
