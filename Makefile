@@ -38,6 +38,16 @@ format: .venv/.installed ## Format the sources and sort their imports
 catalogue: .venv/.installed ## Write schemas, examples, AsyncAPI and the readable page from the event classes
 	@$(BIN)/python -m opsledger_events.catalogue
 
+BI ?= $(or $(TMPDIR),/tmp)/opsledger-superset
+
+.PHONY: test-bi
+test-bi: .venv/.installed ## Import the Superset bundle into a real Superset and compare its charts with the API (BI=folder, 700 MB)
+	@OPSLEDGER_TEST_SUPERSET=$(BI) $(BIN)/pytest -n 0 tests/bi
+
+.PHONY: mart-documents
+mart-documents: .venv/.installed ## Write deploy/dbt/sources.yml and the tables of docs/reporting.md from the mart itself
+	@OPSLEDGER_WRITE_DOCUMENTS=1 $(BIN)/pytest -q -n 0 tests/integration/reporting/test_reporting_documents.py
+
 .PHONY: chaos
 chaos: .venv/.installed ## Kill everything under load and check that nothing was lost (SECONDS=60 SEED=1)
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)

@@ -14,7 +14,8 @@ from tests.support.reporting_doors import Reporting, reporting_doors
 from tests.support.stories import START, Story, batches, interleaved, opened, random_story
 
 from opsledger_events.contexts import incident as i
-from reporting.domain.indicators import INDICATORS, Indicator
+from reporting.domain.indicator import Indicator
+from reporting.domain.indicators import INDICATORS
 
 WINDOW = {"from": "2026-10-05", "to": "2026-11-15"}
 

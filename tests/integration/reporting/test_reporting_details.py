@@ -1,7 +1,8 @@
 """Detailed facts, versions of items, and the backlog of each day, against the same computed anew from the events."""
 
 from collections import Counter
-from datetime import date, datetime, timedelta, timezone
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from tests.support import figures
@@ -208,3 +209,20 @@ async def test_keys_of_all_dimensions_survive_a_rebuild(database: str) -> None:
         assert await store.pool.fetch("select organisation, organisation_key from dim_organisation order by 1") == keys
         assert await store.pool.fetch(f"{versions} order by 1, 2") == items
     assert len(items) > 12
+
+
+async def test_instants_far_away_do_no_harm(database: str) -> None:
+    story = Story()
+    for number, year in enumerate((1, 1970, 2026, 9999), 1):
+        told = story.tell(f"incident-{number}", opened(number), START)
+        told = replace(told, time=datetime(year, 12, 31, 23, 59, tzinfo=UTC))
+        story.envelopes[-1] = told
+    async with mart(database) as store:
+        await apply(store, [[told] for told in story.envelopes])
+        last, first = await store.pool.fetchrow("select max(local_date), min(local_date) from fact_backlog_daily") or ()
+        assert (first, last) == (date(2000, 1, 1), date(2049, 12, 31))
+        known = await store.pool.fetchval(
+            "select sum(open_count) from fact_backlog_daily where local_date = '2026-09-30'"
+        )
+        assert known == 2
+        assert await store.pool.fetchval("select count(*) from fact_incident_event") == 4

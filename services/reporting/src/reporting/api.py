@@ -10,7 +10,8 @@ from opsledger_runtime.http import Cursor, Limit, Look, Page, decode_cursor
 from opsledger_runtime.http.pages import version_after
 from reporting import asking, drill, queries
 from reporting.asking import Asked
-from reporting.domain.indicators import INDICATORS, Name
+from reporting.domain.indicator import Name
+from reporting.domain.indicators import INDICATORS
 from reporting.domain.periods import DEFAULT_ZONE
 from reporting.queries import Filters, Grouping
 from reporting.tables import to_csv

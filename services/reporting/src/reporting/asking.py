@@ -6,7 +6,7 @@ from typing import Any
 
 from opsledger_runtime.errors import FieldError, Invalid
 from reporting import drill
-from reporting.domain.indicators import Indicator
+from reporting.domain.indicator import Indicator
 from reporting.domain.periods import Bucket, Period, read_moment, read_period, read_zone
 from reporting.queries import Filters, Grouping, buckets_of
 

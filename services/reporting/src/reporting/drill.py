@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from reporting.domain.indicators import Indicator
+from reporting.domain.indicator import Indicator
 from reporting.domain.periods import Bucket, Period
 from reporting.queries import ROOM, Filters, Grouping, Parameters, counted_in, key_of, narrowed, share
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from reporting.domain.backlog import Marks
-from reporting.domain.indicators import AGES, BACKLOG, Indicator
+from reporting.domain.indicator import Indicator
 from reporting.domain.periods import Bucket, Period
+from reporting.domain.standing import AGES, BACKLOG
 
 Grouping = Literal["none", "priority", "team", "organisation", "service", "category", "day", "week", "month"]
 

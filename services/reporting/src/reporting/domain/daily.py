@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from opsledger_events import Event
 from opsledger_events.contexts.incident import IncidentCancelled, IncidentOpened, IncidentReopened, IncidentResolved
@@ -20,6 +20,8 @@ from reporting.domain.rows import BacklogRow
 Dimensions = tuple[int, str, str, str]
 """Priority key, team, organisation, service."""
 
+_FIRST: Final = date(FIRST_YEAR, 1, 1)
+_LAST: Final = date(LAST_YEAR, 12, 31)
 _DAY: Final = timedelta(days=1)
 _TICK: Final = timedelta(microseconds=1)
 _FLOWS: Final[dict[type[Event], str]] = {
@@ -46,6 +48,7 @@ MEASURES: Final = (
 )
 """The columns that are added up."""
 
+_flows: Final = operator.attrgetter(*_FLOWS.values())
 _measures: Final = operator.attrgetter(*MEASURES)
 
 
@@ -58,16 +61,20 @@ class Daily:
     """
 
     horizon: date | None = None
-    reached: date | None = None
+    latest: datetime | None = None
     rows: dict[tuple[date, Dimensions], BacklogRow] = field(default_factory=dict)
     moves: dict[tuple[Dimensions, datetime], list[tuple[date, int]]] = field(default_factory=dict)
     """By dimensions and opening: the day from which on so many more are open."""
 
     def reach(self, instant: datetime) -> None:
-        """An event was recorded by then, which is told up to its day."""
-        day = local_day(instant)
-        if self.reached is None or day > self.reached:
-            self.reached = day
+        """An event was recorded by then, up to whose day is told."""
+        if self.latest is None or instant > self.latest:
+            self.latest = instant
+
+    @property
+    def reached(self) -> date | None:
+        """The day of the latest event of the batch."""
+        return None if self.latest is None else local_day(self.latest)
 
     def began(self, dimensions: Dimensions, time: datetime, opened: datetime) -> None:
         """From `time` on, one more is open."""
@@ -88,6 +95,14 @@ class Daily:
             self._spread(dimensions, opened, sorted(moves))
         self.moves.clear()
         return [row for row in self.rows.values() if any(_measures(row))]
+
+    def emptied(self) -> list[tuple[Any, ...]]:
+        """Keys of rows that may be left with nothing to tell: something ended, and nothing happened that is counted."""
+        return [
+            (day, *dimensions)
+            for (day, dimensions), row in self.rows.items()
+            if row.open_count < 0 and not any(_flows(row))
+        ]
 
     def _change(self, dimensions: Dimensions, time: datetime, opened: datetime, by: int) -> None:
         if self.horizon is not None:
@@ -115,8 +130,10 @@ class Daily:
 
 
 def local_day(instant: datetime) -> date:
-    """The day of an instant in Asia/Shanghai."""
-    return instant.astimezone(OFFSET).date()
+    """The day of an instant in Asia/Shanghai; before and after the years of `dim_date` its first and last one."""
+    if instant.year < FIRST_YEAR:
+        return _FIRST
+    return _LAST if instant.year > LAST_YEAR else instant.astimezone(OFFSET).date()
 
 
 def end_of(day: date) -> datetime:

@@ -139,7 +139,7 @@ class NotificationRow:
     seconds_to_deliver: int | None = None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class EventRow:
     """One event of an incident, and how the incident stood after it."""
 
@@ -161,7 +161,7 @@ class EventRow:
     import_id: str | None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class StretchRow:
     """One stretch of time in which an incident was open with one priority and team. No end: it lasts."""
 
@@ -178,7 +178,7 @@ class StretchRow:
     category: str | None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class AlertRow:
     """One episode in which the alert behind an incident fired."""
 

@@ -179,8 +179,6 @@ create table mart.fact_incident_stretch (
   primary key (incident_id, stretch_no)
 ) with (fillfactor = 80);
 create index fact_incident_stretch_ended_at on mart.fact_incident_stretch (ended_at);
-create index fact_incident_stretch_began_at on mart.fact_incident_stretch (began_at)
-  include (ended_at, opened_at, priority_key, team_key, organisation, service);
 
 create table mart.fact_alert (
   incident_id text not null,

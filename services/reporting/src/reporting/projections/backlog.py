@@ -54,16 +54,17 @@ async def horizon(connection: Any) -> date | None:
 
 async def follow(connection: Any, daily: Daily, told: date | None) -> None:
     """Forget rows that a batch left empty, and tell the days by which it moved the horizon on from `told`."""
-    if emptied := [(day, *of) for (day, of), row in daily.rows.items() if row.open_count < 0]:
+    if emptied := daily.emptied():
         await connection.execute(_FORGET, *zip(*emptied, strict=True))
-    if daily.reached is None or (told is not None and daily.reached <= told):
+    reached = daily.reached
+    if reached is None or (told is not None and reached <= told):
         return
-    if told is None:
-        # What is open before the first day that is reached is open then too, or began and ended before.
+    if told is None:  # then days are told from the first stretch on
         told = await connection.fetchval(
-            "select min((began_at at time zone 'Asia/Shanghai')::date) - 1 from fact_incident_stretch"
+            "select greatest(min((began_at at time zone 'Asia/Shanghai')::date), date '2000-01-01') - 1"
+            " from fact_incident_stretch"
         )
-        told = daily.reached if told is None else min(told, daily.reached - timedelta(days=1))
-    days = [told + timedelta(days=after) for after in range(1, (daily.reached - told).days + 1)]
+        told = reached if told is None else min(told, reached - timedelta(days=1))
+    days = [told + timedelta(days=after) for after in range(1, (reached - told).days + 1)]
     await connection.execute(_ADVANCE, days, [end_of(day) for day in days])
-    await connection.execute(_REACH, daily.reached)
+    await connection.execute(_REACH, reached)
