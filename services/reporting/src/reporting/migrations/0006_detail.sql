@@ -232,7 +232,8 @@ create function reporting.backlog_daily() returns table (
         as age
     from mart.fact_incident_stretch s
     cross join (
-      select (least(last_event_at, last_recorded_at) at time zone 'Asia/Shanghai')::date as horizon
+      select coalesce((least(last_event_at, last_recorded_at) at time zone 'Asia/Shanghai')::date, date '2000-01-01')
+        as horizon
       from mart.freshness where source_context = 'incident'
     ) as reached
     cross join lateral (
