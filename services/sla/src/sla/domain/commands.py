@@ -120,11 +120,15 @@ Command = StartClock | FactCommand | AnnounceWarning | AnnounceBreach | AdmitLat
 
 @dataclass(frozen=True, slots=True)
 class DefineCalendar:
-    """Define or replace a calendar; `definition` is its JSON form."""
+    """Define or replace a calendar; `definition` is its JSON form, with its days resolved and what was asked for.
+
+    Where `at` is given, a calendar that does not open within a year of it is refused.
+    """
 
     name: str
     definition: dict[str, Any]
     default: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
