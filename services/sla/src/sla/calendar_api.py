@@ -140,8 +140,11 @@ def add_calendar_routes(router: APIRouter, running: "Running") -> None:
     async def put_calendar(
         calendar: UUID, body: CalendarBody, ask: Annotated[Ask, doors.command("calendar.define")]
     ) -> Response:
-        """Define a calendar under an id you choose, or replace it (If-Match); running clocks keep their revision."""
-        _check_scope(ask)
+        """Define a calendar under an id you choose, or replace it (If-Match).
+
+        Running clocks keep their revision until the new one is applied to them.
+        """
+        check_scope(ask)
 
         async def work(tx: Transaction) -> Answer:
             loaded = await loaded_for_change(tx, ask, calendar)
@@ -170,7 +173,7 @@ def add_calendar_routes(router: APIRouter, running: "Running") -> None:
 
 
 async def _import(calendar: UUID, body: FileBody, ask: Ask, read: Callable[[str], Report]) -> Response:
-    _check_scope(ask)
+    check_scope(ask)
     report = await asyncio.to_thread(read, body.text)
 
     async def work(tx: Transaction) -> Answer:
@@ -243,7 +246,8 @@ def _without_days(shown: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in shown.items() if name not in ("days", "exceptions")}
 
 
-def _check_scope(ask: Ask) -> None:
+def check_scope(ask: Ask) -> None:
+    """Raises Forbidden where the caller is limited to some organisations."""
     if ask.caller.organisations is not None:
         raise Forbidden("Calendars are shared by all organisations; your token is limited to some.")
 

@@ -28,6 +28,7 @@ ZH: Final[dict[str, str]] = {
     "no_weekday": "没有这个星期。请用 0（星期一）至 6（星期日）。",
     "open_day_without_hours": "工作日缺少工作时间。请给出时段，或将该日改为休息日。",
     "recurring_event": "该事件是重复事件。请为每一天单独写一个事件。",
+    "revision_not_latest": "只能应用日历的最新修订。请查看最新修订后再应用。",
     "selector_taken": "已有协议适用于同一机构和服务。请替换该协议，或另选适用范围。",
     "target_out_of_reach": "有协议的目标在这些工作时间内永远无法到达。请增加开放时间，或先缩短目标。",
     "too_many_days": "例外日期过多，最多 2000 个。请去掉早已过去的日期。",

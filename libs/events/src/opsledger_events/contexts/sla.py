@@ -81,9 +81,9 @@ class CalendarDefined(Event):
     default: bool = False
     revision: int
     holidays: CalendarHolidays | None = None
-    exceptions: list[CalendarDay] = []
+    exceptions: list[CalendarDay] = Field(default=[])
     make_up_weekday: int | None = None
-    days: list[CalendarDay] = []
+    days: list[CalendarDay] = Field(default=[])
     confirmed_through: date | None = None
     example: ClassVar[dict[str, Any]] = {
         "name": "办公时间",
@@ -93,6 +93,19 @@ class CalendarDefined(Event):
         "default": False,
         "revision": 1,
     }
+
+
+class CalendarApplied(Event):
+    """The clocks that run on a calendar shall be computed with this revision of it, from their beginning.
+
+    An `SLAClockRescheduled` follows for each of them, and `SLABreachWithdrawn` where a breach is none any more.
+    """
+
+    type_name: ClassVar[str] = "sla.CalendarApplied.v1"
+    partition_by: ClassVar[str | None] = "calendar"
+    calendar: str
+    revision: int
+    example: ClassVar[dict[str, Any]] = {"calendar": "0192f0c4-0000-7000-8000-00000000ca1e", "revision": 2}
 
 
 class AgreementDefined(Event):
@@ -284,6 +297,35 @@ class SLAClockRestated(ClockEvent):
         "because": "0192f0c4-0000-7000-8000-00000000e4e7",
         "at": "2026-11-22T02:00:00Z",
         "standing": {"state": "paused", "elapsed_seconds": 3600},
+    }
+
+
+class SLAClockRescheduled(ClockEvent):
+    """Another revision of the calendar applies, as if from the start; `standing` holds the new figures.
+
+    Both due instants are absent while paused; they are equal where the revision moves nothing. `because` is the
+    id of the `CalendarApplied`. Warnings announced before are not announced again.
+    """
+
+    type_name: ClassVar[str] = "sla.SLAClockRescheduled.v1"
+    calendar: str
+    calendar_revision: int
+    previous_calendar_revision: int
+    time_zone_database: str
+    elapsed_seconds: int
+    previous_due_at: datetime | None = None
+    due_at: datetime | None = None
+    because: str
+    example: ClassVar[dict[str, Any]] = {
+        **_SUBJECT,
+        "calendar": "0192f0c4-0000-7000-8000-00000000ca1e",
+        "calendar_revision": 2,
+        "previous_calendar_revision": 1,
+        "time_zone_database": "2026a",
+        "elapsed_seconds": 600,
+        "previous_due_at": "2027-02-05T05:00:00Z",
+        "due_at": "2027-02-11T05:00:00Z",
+        "because": "0192f0c4-0000-7000-8000-0000000a9917",
     }
 
 

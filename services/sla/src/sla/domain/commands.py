@@ -92,6 +92,15 @@ class CancelClock(ClockCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RescheduleClock(ClockCommand):
+    """`calendar` is another revision of the clock's own; `previous` is the one that it names."""
+
+    previous: Calendar
+    calendar_revision: int
+    time_zone_database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnnounceWarning(ClockCommand):
     """By `at` the share `percent` of the target may have elapsed."""
 
@@ -115,7 +124,7 @@ class AdmitLateReport(ClockCommand):
     report: FactCommand
 
 
-Command = StartClock | FactCommand | AnnounceWarning | AnnounceBreach | AdmitLateReport
+Command = StartClock | FactCommand | AnnounceWarning | AnnounceBreach | AdmitLateReport | RescheduleClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +153,12 @@ class DefineAgreement:
     at: datetime
     organisation: str | None = None
     service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyCalendar:
+    """Compute the running clocks of a calendar with its revision `revision`, of which `latest` is the last."""
+
+    calendar: str
+    revision: int
+    latest: int
