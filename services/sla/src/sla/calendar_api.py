@@ -17,14 +17,14 @@ from opsledger_runtime.http.pages import DEFAULT_LIMIT
 from opsledger_runtime.store import Transaction
 from sla.calendar_views import CalendarDayView, days_view, with_warnings
 from sla.calendars import asked_of, definition_of
+from sla.day_files.csv_file import read_csv
+from sla.day_files.ics_file import read_ics
+from sla.day_files.report import LONGEST_NAME, Report
 from sla.definition_doors import Body, Name, Whole, defined, definition, definitions, loaded_for_change
 from sla.domain.calendar import Calendar, calendar_from, local_date
 from sla.domain.calendar.days import FIRST_YEAR, LAST_YEAR, MOST_DAYS
 from sla.domain.commands import DefineCalendar
 from sla.domain.definitions import DEFINITION, reaches
-from sla.exceptions.csv_file import read_csv
-from sla.exceptions.ics_file import read_ics
-from sla.exceptions.report import LONGEST_NAME, Report
 from sla.messages import ZH
 from sla.projections.definitions import agreements_on
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from icalendar.parser import Contentline
 
-from sla.exceptions.report import LONGEST_NAME, Report
+from sla.day_files.report import LONGEST_NAME, Report
 
 MOST_DAYS_OF_AN_EVENT: Final = 31
 WORKING: Final = ("补班", "上班", "（班）", "(班)", "workday", "working day", "make-up")

@@ -7,7 +7,7 @@ import csv
 import io
 from typing import Final
 
-from sla.exceptions.report import Report
+from sla.day_files.report import Report
 
 COLUMNS: Final = ("date", "kind", "opens", "closes", "name_zh", "name_en")
 _NEEDED: Final = ("date", "kind")

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sla.day_files.csv_file import read_csv
+from sla.day_files.ics_file import read_ics
+from sla.day_files.report import MOST_BAD, Report
 from sla.domain.calendar import Span, days_from
-from sla.exceptions.csv_file import read_csv
-from sla.exceptions.ics_file import read_ics
-from sla.exceptions.report import MOST_BAD, Report
 from sla.messages import ZH
 
 HEADER = "date,kind,opens,closes,name_zh,name_en\n"
