@@ -159,6 +159,20 @@ async def test_many_clocks_are_moved_a_few_at_a_time_and_a_crash_neither_loses_n
         assert await moved(office, incident, "response") == await moved(office, incident) == 1
 
 
+async def test_of_two_revisions_applied_at_once_the_last_one_stays(office: ServiceLevels) -> None:
+    incident = await office.open()
+    await revise(office)
+    await apply(office)
+    await office.put(f"/calendars/{CALENDAR}", OFFICE, status=200, headers={"If-Match": '"2"'})
+    late = await office.open("incident-2")
+    await apply(office, revision=3)
+    while await fire_once(office):
+        pass
+    for one in (incident, late):
+        assert (await office.row(one))["calendar_revision"] == 3
+    assert (await office.row(incident))["due_at"] == TUESDAY
+
+
 async def _moves(levels: ServiceLevels, incidents: list[str]) -> int:
     return sum([await moved(levels, one, metric) for one in incidents for metric in ("response", "resolution")])
 

@@ -106,7 +106,7 @@ async def test_the_list_of_calendars_spares_their_days(china: ServiceLevels) -> 
     assert {item["id"] for item in items} == {ONE, DEFAULT_CALENDAR}
 
 
-async def test_r13_a_due_date_beyond_what_is_confirmed_is_marked(china: ServiceLevels) -> None:
+async def test_r89_a_due_date_beyond_what_is_confirmed_is_marked(china: ServiceLevels) -> None:
     targets = [{"priority": 1, "response_seconds": 3600, "resolution_seconds": 40 * 27_000}]
     await china.put(f"/agreements/{TWO}", {"name": "x", "calendar": ONE, "targets": targets, "organisation": "acme"})
     await china.open()

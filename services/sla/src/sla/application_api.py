@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST_SHOWN: Final = 100
 """Clocks whose move a dry run shows; all are counted."""
 
-_FROM: Final = "clock where state in ('running', 'paused') and clock.calendar = $1 and clock.calendar_revision <> $2"
+_FROM: Final = "clock where state in ('running', 'paused') and clock.calendar = $1 and clock.calendar_revision < $2"
 _SHOWN: Final = (
     "select found.*, r.definition::text as definition from (select id, number, metric, memory::text as memory,"
     f" calendar, calendar_revision from {_FROM} order by id limit $3) found join calendar_revision r"

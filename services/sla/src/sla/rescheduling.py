@@ -1,7 +1,8 @@
 """A calendar's revision to the clocks that run on it: a bounded number in each transaction, and resumed where it ended.
 
 The event `CalendarApplied` sets a timer; its firing moves the next clocks by id and sets another for those after them.
-So a crash loses nothing and repeats nothing. Clocks that start meanwhile name the last revision anyway.
+So a crash loses nothing and repeats nothing. Clocks that start meanwhile name the last revision anyway, and none goes
+back to an earlier one where two revisions are applied at once.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ BATCH: Final = 100
 
 RUNNING: Final = """
 select id from clock
- where state in ('running', 'paused') and calendar = $1 and calendar_revision <> $2 and id > $3 order by id limit $4
+ where state in ('running', 'paused') and calendar = $1 and calendar_revision < $2 and id > $3 order by id limit $4
 """
 
 
