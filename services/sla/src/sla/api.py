@@ -16,6 +16,7 @@ from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, R
 from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page, Problem, decode_cursor
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
 from opsledger_runtime.store import Loaded, Transaction
+from sla.api_trace import trace_routes
 from sla.domain.calendar import calendar_from
 from sla.domain.commands import DefineAgreement, DefineCalendar
 from sla.domain.definitions import DEFINITION, DefinitionState, reaches
@@ -190,6 +191,7 @@ def routes(running: "Running") -> APIRouter:
 
         return await ask.run(work)
 
+    router.include_router(trace_routes(running))
     return router
 
 
