@@ -158,9 +158,21 @@ def test_what_is_later_is_never_further_left(steps: list[int], calendar: Any, sh
     assert (axis.x(T0 - H), round(axis.x(end + H), 6)) == (70, 880)
 
 
+def test_hundreds_of_pauses_stay_a_picture_of_bounded_size() -> None:
+    story = ClockStory(target=400 * H)
+    for n in range(200):
+        story.hold(at(n)).resume(at(n + 0.01))
+    root = drawn(story, 210)
+    assert len(list(root.iter())) < 1000
+    paused = [float(one.get("width") or 0) for one in root.iter(f"{SVG}rect") if one.get("fill") == "url(#paused)"]
+    assert paused
+    assert all(width >= 1.5 for width in paused)
+
+
 def test_waiting_leaves_room_for_what_counts() -> None:
     root = drawn(ClockStory(OFFICE).hold(at(1)).resume(at(24 * 20)).until(at(24 * 22)), 24 * 22)
     fills = ("#2f6fb0", "url(#over)")
     counted = [float(one.get("width") or 0) for one in root.iter(f"{SVG}rect") if one.get("fill") in fills]
     assert sum(counted) > 300
-    assert re.search("waiting is drawn shorter", "".join(root.itertext()))
+    assert re.search("closed time is narrowed, waiting is drawn shorter", "".join(root.itertext()))
+    assert re.search("scale: waiting is drawn shorter", "".join(drawn(*STORIES["paused"]).itertext()))

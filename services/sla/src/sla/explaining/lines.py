@@ -4,6 +4,7 @@ Figures come from the clock function alone; this module cuts, orders and names. 
 to what the clock shows as elapsed.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -117,7 +118,7 @@ def _of_interval(
     interval: Interval, cuts: Sequence[datetime], story: Story, calendar: Calendar, longest: timedelta
 ) -> list[Line]:
     told = story.teller_of(interval.event, interval.start)
-    between = [at for at in cuts if interval.start < at < interval.end]
+    between = cuts[bisect_right(cuts, interval.start) : bisect_left(cuts, interval.end)]
     found: list[Line] = []
     for start, end in zip([interval.start, *between], [*between, interval.end], strict=True):
         if interval.state == "running":

@@ -89,6 +89,7 @@ SENTENCES: Final[dict[str, str]] = {
     "mark_more": "{count} more marks are not labelled",
     "scale_even": "Even scale, {zone}.",
     "scale_pressed": "Not to scale: closed time is narrowed. {zone}.",
+    "scale_pressed_waiting": "Not to scale: waiting is drawn shorter than counted time. {zone}.",
     "scale_pressed_twice": "Not to scale: closed time is narrowed, waiting is drawn shorter than counted time. {zone}.",
     "scale_even_long": "Even scale; single nights are too short to be drawn. {zone}.",
 }

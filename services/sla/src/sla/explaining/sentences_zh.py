@@ -88,6 +88,7 @@ SENTENCES: Final[dict[str, str]] = {
     "mark_more": "另有 {count} 个标记未标注",
     "scale_even": "等比刻度，{zone}。",
     "scale_pressed": "非等比：非工作时间已压缩。{zone}。",
+    "scale_pressed_waiting": "非等比：等待时间画得比计时时间短。{zone}。",
     "scale_pressed_twice": "非等比：非工作时间已压缩，等待时间画得比计时时间短。{zone}。",
     "scale_even_long": "等比刻度；单个夜间太短，未画出。{zone}。",
 }

@@ -1,6 +1,6 @@
 """A clock's events as a story: the state they lead to, and which event told each of its facts. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -34,11 +34,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`tellers[n]` told `state.facts[n]`; `events` are all of them, in the order in which they became known."""
+    """`tellers[n]` told `state.facts[n]`; `events` are all of them, in the order in which they became known.
+
+    `by_cause` finds who told what changed the state, by its cause and instant, or by the cause alone.
+    """
 
     state: ClockState
     tellers: tuple[Told, ...]
     events: tuple[tuple[Told, ClockEvent], ...]
+    by_cause: Mapping[tuple[str, datetime | None], Told]
 
     def teller(self, fact: Fact) -> Told | None:
         """Who told a fact of the story."""
@@ -46,9 +50,7 @@ class Story:
 
     def teller_of(self, event: str, at: datetime) -> Told | None:
         """Who told what an interval began with: a fact that changed the state, caused by `event`, at `at`."""
-        known = [fact for fact in self.state.facts if fact.event == event and fact.kind != "targeted"]
-        fact = next((fact for fact in known if fact.at == at), known[0] if known else None)
-        return None if fact is None else self.teller(fact)
+        return self.by_cause.get((event, at)) or self.by_cause.get((event, None))
 
     def of(self, kind: type[E]) -> list[tuple[Told, E]]:
         """The events of a kind."""
@@ -70,4 +72,9 @@ def story_of(envelopes: Iterable[Envelope]) -> Story:
         kept = () if isinstance(event, SLAClockStarted) else tellers
         tellers = kept + (told,) * (len(state.facts) - len(kept))
         events.append((told, event))
-    return Story(state, tellers, tuple(events))
+    by_cause: dict[tuple[str, datetime | None], Told] = {}
+    for fact, told in zip(state.facts, tellers, strict=True):
+        if fact.kind != "targeted":
+            by_cause.setdefault((fact.event, fact.at), told)
+            by_cause.setdefault((fact.event, None), told)
+    return Story(state, tellers, tuple(events), by_cause)

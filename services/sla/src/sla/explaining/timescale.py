@@ -14,7 +14,7 @@ from sla.domain.calendar import Calendar
 from sla.domain.clock import Interval
 from sla.explaining.pieces import Piece, cut
 
-Name = Literal["even", "pressed", "pressed_twice", "even_long"]
+Name = Literal["even", "pressed", "pressed_waiting", "pressed_twice", "even_long"]
 
 _LONGEST: Final = timedelta(days=120)
 _MOST_PIECES: Final = 130
@@ -93,7 +93,9 @@ def _pressed(segments: Sequence[Segment], seconds: Sequence[float], width: float
                 whole = one.piece.end - one.piece.start
                 wanted = min(each * (_WEEKEND if whole > _DAY else 1.0), whole.total_seconds())
                 weights[n] = wanted * ((one.end - one.start) / whole)
-    return weights, "pressed_twice" if factor < 1.0 else "pressed" if closed else "even"
+    if factor < 1.0:
+        return weights, "pressed_twice" if closed else "pressed_waiting"
+    return weights, "pressed" if closed else "even"
 
 
 def _segments(pieces: Sequence[Piece], trace: Sequence[Interval], start: datetime, end: datetime) -> list[Segment]:
