@@ -15,6 +15,7 @@ from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, R
 from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page, decode_cursor
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
 from opsledger_runtime.store import Transaction
+from sla.api_trace import trace_routes
 from sla.application_api import add_application_routes
 from sla.calendar_api import add_calendar_routes
 from sla.definition_doors import Body, Name, Whole, defined, definition, definitions, loaded_for_change
@@ -141,6 +142,7 @@ def routes(running: "Running") -> APIRouter:
 
         return await ask.run(work)
 
+    router.include_router(trace_routes(running))
     return router
 
 
