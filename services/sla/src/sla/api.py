@@ -6,71 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from opsledger_events import names
 from opsledger_events.contexts.sla import AgreementDefined
-from opsledger_runtime.auth import Caller
-from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, RuleViolated
+from opsledger_runtime.errors import Forbidden, NotFound, RuleViolated
 from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page, Problem, decode_cursor
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
 from opsledger_runtime.store import Loaded, Transaction
+from sla.agreement_drafts import AgreementBody, agreement_command, check_scope, named_calendar
+from sla.api_preview import add_preview_routes
+from sla.calendar_bodies import CalendarBody
 from sla.domain.calendar import calendar_from
 from sla.domain.commands import DefineAgreement, DefineCalendar
 from sla.domain.definitions import DEFINITION, DefinitionState, reaches
-from sla.projections.definitions import latest_calendar
 from sla.views import SELECT, ClockTrace, ClockView, clock_trace, clock_view
 
 if TYPE_CHECKING:
     from opsledger_runtime.running import Running
-
-_LONGEST = 10 * 366 * 86400
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Seconds = Annotated[int, Field(strict=True, le=_LONGEST)]
-Whole = Annotated[int, Field(strict=True, ge=-1000, le=1000)]
-TimeOfDay = Annotated[str, Field(max_length=5, examples=["09:00"])]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class WeeklyHours(_Body):
-    """A working interval of a weekday; Monday is 0. Times are local, `closes` at 24:00 at the latest."""
-
-    day: Whole
-    opens: TimeOfDay
-    closes: TimeOfDay
-
-
-class CalendarBody(_Body):
-    """A calendar: always open, or weekly hours in a time zone, with several intervals a day where there are breaks."""
-
-    name: Name
-    time_zone: Annotated[str, Field(max_length=100, examples=["Asia/Shanghai"])]
-    always_open: bool = False
-    weekly: Annotated[list[WeeklyHours], Field(max_length=200)] = []
-
-
-class Target(_Body):
-    """What is promised for a priority (1 is the highest), in seconds of working time."""
-
-    priority: Whole
-    response_seconds: Seconds | None = None
-    resolution_seconds: Seconds | None = None
-
-
-class AgreementBody(_Body):
-    """An agreement. Without organisation and service it is the one for everybody else."""
-
-    name: Name
-    calendar: UUID
-    targets: Annotated[list[Target], Field(max_length=20)]
-    pausing_reasons: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)] = []
-    warning_percent: Annotated[list[Whole], Field(max_length=20)] = []
-    organisation: names.OpaqueId | None = None
-    service: names.Name | None = None
 
 
 def routes(running: "Running") -> APIRouter:
@@ -161,7 +113,7 @@ def routes(running: "Running") -> APIRouter:
         agreement: UUID, body: AgreementBody, ask: Annotated[Ask, doors.command("agreement.define")]
     ) -> Response:
         """Define an agreement under an id you choose, or replace it (If-Match); running clocks keep their revision."""
-        _check_scope(ask.caller, body.organisation)
+        check_scope(ask.caller, body.organisation)
 
         async def work(tx: Transaction) -> Answer:
             # One writer at a time, so that two agreements cannot take one selector.
@@ -169,27 +121,14 @@ def routes(running: "Running") -> APIRouter:
             loaded = await _loaded(tx, ask, agreement)
             if loaded.version:
                 held = loaded.state.definition
-                _check_scope(ask.caller, held.organisation if isinstance(held, AgreementDefined) else None, held=True)
-            found = await latest_calendar(tx.connection, str(body.calendar))
-            if found is None:
-                problem = FieldError("/calendar", "Define the calendar first.")
-                raise Invalid("There is no such calendar. Define it first or name another.", [problem])
-            await _check_selector(tx, str(agreement), body)
-            command = DefineAgreement(
-                name=body.name,
-                calendar_id=str(body.calendar),
-                calendar=found[1],
-                targets=tuple(target.model_dump(exclude_none=True) for target in body.targets),
-                pausing_reasons=tuple(body.pausing_reasons),
-                warning_percent=tuple(body.warning_percent),
-                at=tx.now,
-                organisation=body.organisation,
-                service=body.service,
-            )
+                check_scope(ask.caller, held.organisation if isinstance(held, AgreementDefined) else None, held=True)
+            calendar = await named_calendar(tx.connection, body.calendar)
+            command = await agreement_command(tx.connection, agreement, body, str(body.calendar), calendar, tx.now)
             return await _defined(tx, ask, "agreement", agreement, command, loaded, body.organisation)
 
         return await ask.run(work)
 
+    add_preview_routes(router, running)
     return router
 
 
@@ -252,29 +191,6 @@ def _select(kind: str) -> str:
 
 def _shown(row: Any) -> dict[str, Any]:
     return {"id": row["id"], **json.loads(row["definition"])}
-
-
-def _check_scope(caller: Caller, organisation: str | None, *, held: bool = False) -> None:
-    if caller.organisations is None or organisation in caller.organisations:
-        return
-    if held and organisation is not None:
-        raise NotFound("There is no such agreement.")
-    raise Forbidden("Your token is limited to some organisations. Name one of them as the agreement's organisation.")
-
-
-async def _check_selector(tx: Transaction, agreement: str, body: AgreementBody) -> None:
-    other = await tx.connection.fetchval(
-        "select name from agreement where organisation is not distinct from $1 and service is not distinct from $2"
-        " and id <> $3",
-        body.organisation,
-        body.service,
-        agreement,
-    )
-    if other is not None:
-        raise RuleViolated(
-            f"The agreement “{other}” is for the same organisation and service. Replace that one or choose others.",
-            rule="selector_taken",
-        )
 
 
 async def _check_agreements(tx: Transaction, calendar: str, command: DefineCalendar) -> None:
