@@ -44,11 +44,4 @@ def test_the_closest_agreement_of_each_kind(log: Path) -> None:
             fitted = closest(known.values(), calendar, pausing, NOW)
             agree = agreeing(known.values(), fitted, calendar, NOW)
             found[hours, pauses] = agree, apart(known, calendar, pausing, NOW)
-    print(
-        found,
-        [
-            (t, round(t.get("resolution_seconds") / 3600, 1))
-            for t in closest(known.values(), always_open(), (), NOW).targets
-        ],
-    )
     assert found == KNOWN[log]

@@ -15,8 +15,8 @@ from opsledger_events.contexts.sla import AgreementDefined
 from sla.domain.calendar import Calendar, Hours, always_open, weekly_hours
 from sla.domain.clock import read
 from sla.domain.preview import METRICS, NO_CLOCK, Happening, Outcome, Reason, outcome, outcome_of, promise, why
+from sla.preview_findings import Change, Judged, Place
 from sla.preview_words import sentence
-from sla.previewing import Change, Judged, Place
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday 09:00 in Shanghai."""

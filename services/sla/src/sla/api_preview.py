@@ -22,8 +22,9 @@ from sla.domain.calendar import Calendar, always_open, calendar_from
 from sla.domain.commands import DefineCalendar
 from sla.domain.definitions import DefinitionState, define_agreement, define_calendar
 from sla.domain.preview import promise
+from sla.preview_findings import Period, Place, Wanted
 from sla.preview_views import PreviewView, preview_view
-from sla.previewing import Period, Place, Wanted, run
+from sla.previewing import run
 
 if TYPE_CHECKING:
     from opsledger_runtime.running import Running

@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 from opsledger_events.contexts.sla import Metric
 from opsledger_runtime.http.pages import encode_cursor
 from sla.domain.preview import Outcome, Reason, Verdict
+from sla.preview_findings import Change, Count, Found, Judged, Wanted
 from sla.preview_words import NOTE, TRUNCATED, Sentence, sentence
-from sla.previewing import Change, Count, Found, Judged, Wanted
 
 
 class SentenceView(BaseModel):

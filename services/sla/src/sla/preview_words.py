@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from opsledger_events.contexts.sla import Metric
 from sla.domain.preview import Outcome, Verdict
-from sla.previewing import Change
+from sla.preview_findings import Change
 
 
 class Sentence(NamedTuple):

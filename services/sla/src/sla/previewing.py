@@ -5,32 +5,17 @@ What is expensive is pure and runs in a thread, a batch at a time, so that other
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import Any, Final
 
-from opsledger_events.contexts.sla import AgreementDefined, Metric
+from opsledger_events.contexts.sla import Metric
 from sla.domain.clock import judge
-from sla.domain.preview import (
-    METRICS,
-    NO_CLOCK,
-    Happening,
-    Outcome,
-    Promise,
-    Reason,
-    Verdict,
-    outcome,
-    outcome_of,
-    promise,
-    why,
-)
+from sla.domain.preview import METRICS, NO_CLOCK, Happening, Outcome, Promise, outcome, outcome_of, promise, why
+from sla.preview_findings import Change, Count, Found, Judged, Period, Place, Wanted
 from sla.projections.clock import MEMORY
 from sla.projections.definitions import Definitions, parse_agreement, parse_calendar
 
-Period = Literal["day", "week", "month"]
-
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 250
 
 _CLOCK: Final = (
     *("state", "agreement", "agreement_revision", "calendar", "calendar_revision", "target_seconds"),
@@ -76,88 +61,6 @@ select agreement.id, agreement.organisation, agreement.service, a.definition::te
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a caller asked for. `agreement`: the id that the draft would have; None: a new one.
-
-    `organisations`: those that the caller may see; None: all. `begins`, `ends`: of openings, the end excluded.
-    `judged`: only incidents of which the agreement of that id judged a clock. `most`: incidents looked at.
-    """
-
-    agreement: str | None
-    draft: AgreementDefined
-    promised: Promise
-    now: datetime
-    zone: ZoneInfo
-    period: Period
-    organisations: Sequence[str] | None = None
-    begins: datetime | None = None
-    ends: datetime | None = None
-    organisation: str | None = None
-    service: str | None = None
-    priority: int | None = None
-    judged: bool = False
-    most: int = 100_000
-    limit: int = 50
-
-
-class Place(NamedTuple):
-    """Where a list of changes goes on: before this metric of this incident, `seen` incidents later than the first."""
-
-    at: datetime
-    incident: str
-    metric: int
-    seen: int
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """How a clock was judged in fact, and by which revision; no agreement where there was no clock."""
-
-    outcome: Outcome = NO_CLOCK
-    agreement: str | None = None
-    revision: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A clock whose verdict would be another. `covered`: whether the draft is the incident's agreement."""
-
-    place: Place
-    number: str
-    organisation: str | None
-    service: str | None
-    priority: int
-    metric: Metric
-    before: Judged
-    after: Outcome
-    covered: bool
-    reason: Reason
-
-
-@dataclass(slots=True)
-class Count:
-    """Clocks by verdict, as they were judged and as the draft would have judged them."""
-
-    before: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(("met", "breached", "running", "none"), 0))
-    after: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(("met", "breached", "running", "none"), 0))
-    changed: int = 0
-
-
-Counts = dict[tuple[str, int, Metric], Count]
-"""By period, priority and metric."""
-
-
-@dataclass(slots=True)
-class Found:
-    """`incidents` that the draft is about; `truncated`: there are more than were looked at. `counts` are over all."""
-
-    incidents: int = 0
-    truncated: bool = False
-    counts: Counts = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
-
-
 class Coverage:
     """Which incidents the draft would be the agreement of, and which agreement they have at present."""
 
@@ -195,11 +98,16 @@ async def run(connection: Any, wanted: Wanted, place: Place | None = None) -> Fo
     work = _Work(wanted, coverage, place)
     cursor = await connection.cursor(_INCIDENTS, *_parameters(wanted, place))
     definitions = Definitions(connection)
-    while not work.full and (rows := await cursor.fetch(_AT_ONCE)):
+    rows = await cursor.fetch(_AT_ONCE)
+    while rows and not work.full:
         for row in rows:
             for metric in METRICS:
                 await work.learn(definitions, row, metric)
-        await asyncio.to_thread(work.through, rows)
+        judging = asyncio.ensure_future(asyncio.to_thread(work.through, rows))
+        try:
+            rows = await cursor.fetch(_AT_ONCE)
+        finally:
+            await judging
     return work.found
 
 
