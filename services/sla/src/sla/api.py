@@ -5,49 +5,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field
 from starlette.responses import Response
 
-from opsledger_events import names
 from opsledger_events.contexts.sla import AgreementDefined
-from opsledger_runtime.auth import Caller
-from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, RuleViolated
+from opsledger_runtime.errors import NotFound
 from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page, decode_cursor
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
 from opsledger_runtime.store import Transaction
+from sla.agreement_drafts import AgreementBody, agreement_command, check_scope, named_calendar
+from sla.api_preview import add_preview_routes
 from sla.api_trace import trace_routes
 from sla.application_api import add_application_routes
 from sla.calendar_api import add_calendar_routes
-from sla.definition_doors import Body, Name, Whole, defined, definition, definitions, loaded_for_change
-from sla.domain.commands import DefineAgreement
-from sla.projections.definitions import latest_calendar
+from sla.definition_doors import defined, definition, definitions, loaded_for_change
 from sla.views import SELECT, ClockTrace, ClockView, clock_trace, clock_view
 
 if TYPE_CHECKING:
     from opsledger_runtime.running import Running
-
-_LONGEST = 10 * 366 * 86400
-Seconds = Annotated[int, Field(strict=True, le=_LONGEST)]
-
-
-class Target(Body):
-    """What is promised for a priority (1 is the highest), in seconds of working time."""
-
-    priority: Whole
-    response_seconds: Seconds | None = None
-    resolution_seconds: Seconds | None = None
-
-
-class AgreementBody(Body):
-    """An agreement. Without organisation and service it is the one for everybody else."""
-
-    name: Name
-    calendar: UUID
-    targets: Annotated[list[Target], Field(max_length=20)]
-    pausing_reasons: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)] = Field(default=[])
-    warning_percent: Annotated[list[Whole], Field(max_length=20)] = Field(default=[])
-    organisation: names.OpaqueId | None = None
-    service: names.Name | None = None
 
 
 def routes(running: "Running") -> APIRouter:
@@ -113,7 +87,7 @@ def routes(running: "Running") -> APIRouter:
         agreement: UUID, body: AgreementBody, ask: Annotated[Ask, doors.command("agreement.define")]
     ) -> Response:
         """Define an agreement under an id you choose, or replace it (If-Match); running clocks keep their revision."""
-        _check_scope(ask.caller, body.organisation)
+        check_scope(ask.caller, body.organisation)
 
         async def work(tx: Transaction) -> Answer:
             # One writer at a time, so that two agreements cannot take one selector.
@@ -121,49 +95,13 @@ def routes(running: "Running") -> APIRouter:
             loaded = await loaded_for_change(tx, ask, agreement)
             if loaded.version:
                 held = loaded.state.definition
-                _check_scope(ask.caller, held.organisation if isinstance(held, AgreementDefined) else None, held=True)
-            found = await latest_calendar(tx.connection, str(body.calendar))
-            if found is None:
-                problem = FieldError("/calendar", "Define the calendar first.")
-                raise Invalid("There is no such calendar. Define it first or name another.", [problem])
-            await _check_selector(tx, str(agreement), body)
-            command = DefineAgreement(
-                name=body.name,
-                calendar_id=str(body.calendar),
-                calendar=found[1],
-                targets=tuple(target.model_dump(exclude_none=True) for target in body.targets),
-                pausing_reasons=tuple(body.pausing_reasons),
-                warning_percent=tuple(body.warning_percent),
-                at=tx.now,
-                organisation=body.organisation,
-                service=body.service,
-            )
+                check_scope(ask.caller, held.organisation if isinstance(held, AgreementDefined) else None, held=True)
+            calendar = await named_calendar(tx.connection, body.calendar)
+            command = await agreement_command(tx.connection, agreement, body, str(body.calendar), calendar, tx.now)
             return await defined(tx, ask, "agreement", agreement, command, loaded, body.organisation)
 
         return await ask.run(work)
 
     router.include_router(trace_routes(running))
+    add_preview_routes(router, running)
     return router
-
-
-def _check_scope(caller: Caller, organisation: str | None, *, held: bool = False) -> None:
-    if caller.organisations is None or organisation in caller.organisations:
-        return
-    if held and organisation is not None:
-        raise NotFound("There is no such agreement.")
-    raise Forbidden("Your token is limited to some organisations. Name one of them as the agreement's organisation.")
-
-
-async def _check_selector(tx: Transaction, agreement: str, body: AgreementBody) -> None:
-    other = await tx.connection.fetchval(
-        "select name from agreement where organisation is not distinct from $1 and service is not distinct from $2"
-        " and id <> $3",
-        body.organisation,
-        body.service,
-        agreement,
-    )
-    if other is not None:
-        raise RuleViolated(
-            f"The agreement “{other}” is for the same organisation and service. Replace that one or choose others.",
-            rule="selector_taken",
-        )

@@ -76,7 +76,7 @@ async def _reschedule(book: Casebook, clock: str, wanted: Calendar, revision: in
     metadata = Metadata(
         command_id=ids.derived_id("reschedule", clock, event),
         actor=ACTOR,
-        correlation_id=(await book.trail(clock)).correlation,
+        correlation_id=book.trail(clock).correlation,
         causation_id=event,
     )
     await tx.execute(CLOCK, clock, command, metadata, loaded=loaded)
