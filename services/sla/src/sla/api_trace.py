@@ -66,7 +66,7 @@ class TraceLine(BaseModel):
 
 
 class TraceMove(BaseModel):
-    """The due instant moved, because of a `pause`, another `target`, the time `standing`, or `several` changes."""
+    """The due instant moved, because of a `pause`, another `target`, the time `standing`, the `calendar` or `several`."""
 
     because: str
     reason: str | None

@@ -22,7 +22,7 @@ from typing import Literal
 
 from sla.domain.calendar import Calendar, add, elapsed
 
-FactKind = Literal["opened", "held", "resumed", "targeted", "stopped", "continued", "cancelled"]
+FactKind = Literal["opened", "held", "resumed", "targeted", "stopped", "continued", "cancelled", "rescheduled"]
 State = Literal["running", "paused", "stopped", "cancelled"]
 ZERO = timedelta(0)
 
@@ -32,6 +32,7 @@ class Fact:
     """Something that happened to the clock at `at`; `event` is the id of the event that told it.
 
     `opened` and `targeted` carry a target in seconds of working time (None: none agreed), `held` a reason.
+    `rescheduled` changes nothing by itself: the terms are others, and what is told of before it comes late.
     `order` tells apart what happened at one instant.
     """
 

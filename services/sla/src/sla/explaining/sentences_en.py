@@ -44,6 +44,8 @@ SENTENCES: Final[dict[str, str]] = {
     "breach_untrue": "{at}: breach of {target} announced; it was withdrawn later.",
     "withdrawn": "{at}: what happened on {happened} became known; the breach of {due} is withdrawn.",
     "restated": "{at}: what happened on {happened} became known; the figures since then are counted anew.",
+    "rescheduled": "{at}: calendar revision {revision} applies from the beginning, instead of {before}; due {due}.",
+    "rescheduled_paused": "{at}: calendar revision {revision} applies from the beginning, instead of {before}.",
     # Added to a line.
     "late": " (Became known {known}.)",
     "clocks_back": " (Clocks were set back by {shift}.)",
@@ -63,6 +65,7 @@ SENTENCES: Final[dict[str, str]] = {
     "moved_pause": " Moved to {due} by {working} of pause ({reason}).",
     "moved_target": " Moved to {due} by the new target.",
     "moved_standing": " Moved to {due}: {working} between done and reopened are not counted.",
+    "moved_calendar": " Moved to {due} by another revision of the calendar.",
     "moved_several": " Moved to {due} by many changes.",
     # The picture.
     "picture_title": "{number}: {metric}",

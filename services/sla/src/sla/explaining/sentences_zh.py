@@ -44,6 +44,8 @@ SENTENCES: Final[dict[str, str]] = {
     "breach_untrue": "{at}：曾通告目标 {target}超时，后已撤回。",
     "withdrawn": "{at}：得知 {happened} 发生的情况，撤回到期时间为 {due} 的超时。",
     "restated": "{at}：得知 {happened} 发生的情况，此后的数字已重新计算。",
+    "rescheduled": "{at}：日历改用第 {revision} 版（原为第 {before} 版），自起算时起适用，{due} 到期。",
+    "rescheduled_paused": "{at}：日历改用第 {revision} 版（原为第 {before} 版），自起算时起适用。",
     # Added to a line.
     "late": "（{known} 才得知。）",
     "clocks_back": "（其间时钟拨慢 {shift}。）",
@@ -62,6 +64,7 @@ SENTENCES: Final[dict[str, str]] = {
     "moved_pause": "因暂停工作时间 {working}（{reason}）移至 {due}。",
     "moved_target": "因更改目标移至 {due}。",
     "moved_standing": "从完成到重新打开的 {working}不计时，移至 {due}。",
+    "moved_calendar": "因日历改版移至 {due}。",
     "moved_several": "因多次变更移至 {due}。",
     # The picture.
     "picture_title": "{number}：{metric}",

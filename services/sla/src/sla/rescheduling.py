@@ -1,0 +1,87 @@
+"""A calendar's revision to the clocks that run on it: a bounded number in each transaction, and resumed where it ended.
+
+The event `CalendarApplied` sets a timer; its firing moves the next clocks by id and sets another for those after them.
+So a crash loses nothing and repeats nothing. Clocks that start meanwhile name the last revision anyway.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from opsledger_events import Envelope
+from opsledger_events.contexts.sla import CalendarApplied
+from opsledger_runtime import ids
+from opsledger_runtime.projections import Projection
+from opsledger_runtime.store import Metadata, Transaction
+from opsledger_runtime.timers import Due, TimerQueue, schedule
+from sla.casebook import Casebook
+from sla.domain.calendar import TZ_VERSION, Calendar
+from sla.domain.commands import RescheduleClock
+from sla.domain.decider import CLOCK
+from sla.handlers import ACTOR
+from sla.projections.incident_facts import subject_at
+
+QUEUE: Final = "calendar_application"
+BATCH: Final = 100
+"""Most clocks that one transaction moves."""
+
+RUNNING: Final = """
+select id from clock
+ where state in ('running', 'paused') and calendar = $1 and calendar_revision <> $2 and id > $3 order by id limit $4
+"""
+
+
+async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
+    timers = {_key(one.data["calendar"], one.data["revision"], str(one.id), ""): one.recordedtime for one in envelopes}
+    await schedule(connection, QUEUE, timers)
+
+
+def _key(calendar: str, revision: int, event: str, after: str) -> str:
+    """`after`: the last clock that was looked at."""
+    return f"{calendar}/{revision}/{event}/{after}"
+
+
+async def _fire(tx: Transaction, timers: Sequence[Due]) -> None:
+    for due in timers:
+        calendar, revision, event, after = due.key.split("/")
+        rows = await tx.connection.fetch(RUNNING, calendar, int(revision), after, BATCH)
+        clocks = [row["id"] for row in rows]
+        book = await Casebook.of_clocks(tx, clocks)
+        wanted = await book.definitions.calendar(calendar, int(revision))
+        for clock in clocks:
+            await _reschedule(book, clock, wanted, int(revision), event)
+        await tx.flush()
+        if len(clocks) == BATCH:
+            await schedule(tx.connection, QUEUE, {_key(calendar, int(revision), event, clocks[-1]): due.due})
+
+
+async def _reschedule(book: Casebook, clock: str, wanted: Calendar, revision: int, event: str) -> None:
+    tx = book.tx
+    loaded = await tx.load(CLOCK, clock)
+    state = loaded.state
+    now: datetime = max(tx.now, state.latest)
+    subject = subject_at(state.incident, book.facts(state.incident), now)
+    if subject is None:
+        return
+    command = RescheduleClock(
+        subject=subject,
+        calendar=wanted,
+        at=now,
+        cause=event,
+        previous=await book.definitions.calendar(state.calendar, state.calendar_revision),
+        calendar_revision=revision,
+        time_zone_database=TZ_VERSION,
+    )
+    metadata = Metadata(
+        command_id=ids.derived_id("reschedule", clock, event),
+        actor=ACTOR,
+        correlation_id=(await book.trail(clock)).correlation,
+        causation_id=event,
+    )
+    await tx.execute(CLOCK, clock, command, metadata, loaded=loaded)
+
+
+APPLICATIONS: Final = Projection("calendar_applications", 1, frozenset({CalendarApplied.type_name}), (), _apply)
+"""Owns no table: it only sets the first timer of an application."""
+
+APPLICATION_QUEUE: Final = TimerQueue(QUEUE, _fire)
