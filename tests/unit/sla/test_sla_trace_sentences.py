@@ -1,7 +1,7 @@
 """Sentences of a clock's account: two catalogues that fit each other, and what a service desk reads."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from string import Formatter
 from typing import Any
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.clock_stories import T0, ClockStory
 
-from sla.domain.calendar import Hours, always_open, weekly_hours
+from sla.domain.calendar import Hours, always_open, weekly_hours, with_days
 from sla.explaining import sentences_en, sentences_zh
 from sla.explaining.lines import Names, account
 from sla.explaining.story import story_of
@@ -90,6 +90,14 @@ def test_the_closing_line_says_what_is_left_and_why_the_due_time_moved() -> None
     assert "never moved" in sentences(ClockStory().stop(at(1)), 2)[-1]
     assert "if it went on now" in sentences(ClockStory().hold(at(1)), 2)[-1]
     assert "nothing is owed" in sentences(ClockStory().cancel(at(1)), 2)[-1]
+
+
+def test_a_due_time_beyond_the_published_holidays_says_so() -> None:
+    calendar = with_days(OFFICE, (), date(2026, 12, 31))
+    assert "published up to 2026-12-31 only" in sentences(ClockStory(calendar, target=400 * H), 1)[-1]
+    assert "节假日仅公布至 2026-12-31" in sentences(ClockStory(calendar, target=400 * H), 1, "zh-CN")[-1]
+    for story in (ClockStory(calendar, target=8 * H), ClockStory(calendar, target=400 * H).stop(at(1))):
+        assert "published" not in sentences(story, 2)[-1]
 
 
 def test_what_became_known_late_is_said_so() -> None:

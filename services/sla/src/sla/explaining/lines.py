@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from opsledger_events.contexts.sla import SLAClockRescheduled, SLAClockStarted
-from sla.domain.calendar import Calendar, elapsed
+from sla.domain.calendar import Calendar, elapsed, is_provisional
 from sla.domain.clock import Fact, Interval, Reading, State, Terms, read
 from sla.explaining.moves import Move, due_if_running, first_due, moves
 from sla.explaining.notes import Note, notes_of
@@ -62,6 +62,13 @@ class Account:
     def over(self) -> timedelta:
         """Working time beyond the target; zero within it."""
         return max(-(self.reading.remaining or _ZERO), _ZERO)
+
+    @property
+    def due_provisional(self) -> bool:
+        """Whether the due instant is still to come, and later than the last day that the calendar is sure of."""
+        due = self.reading.due or self.due_if_resumed
+        waits = self.reading.state in ("running", "paused") and self.breached_at is None
+        return waits and due is not None and is_provisional(self.calendar, due)
 
 
 class Names(NamedTuple):

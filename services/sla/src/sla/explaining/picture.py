@@ -85,17 +85,18 @@ def picture(account: Account, language: Language, number: str, metric: str) -> s
     for one in sorted(labels, key=lambda one: one.mark.x):
         colour = _COLOURS.get(one.mark.kind, _SOFT)
         y = top - 10 - _LANE * one.lane
-        x = _n(one.mark.x)
+        leader = _n(one.mark.x)
         dash = ' stroke-dasharray="4 3"' if "due" in one.mark.kind else ""
         body.append(
-            f'<path d="M{x} {_n(y + 4)}V{_n(clock + 32)}" stroke="{colour}" stroke-width="1.4" fill="none"{dash}/>'
+            f'<path d="M{leader} {_n(y + 4)}V{_n(clock + 32)}" stroke="{colour}" stroke-width="1.4" fill="none"{dash}/>'
         )
         body.append(_symbol(one.mark.kind, one.mark.x, clock + 16, colour))
     for one in labels:
         y, colour = top - 10 - _LANE * one.lane, _COLOURS.get(one.mark.kind, _INK)
-        body.append(
-            f'<text class="halo" x="{_n(one.start)}" y="{_n(y)}" style="fill:{colour}">{_safe(one.mark.text)}</text>'
-        )
+        # Widths are estimates: a text left of its leader ends there, whatever the reader's font makes of it.
+        x, anchor = (one.end, ' text-anchor="end"') if one.end <= one.mark.x else (one.start, "")
+        text = _safe(one.mark.text)
+        body.append(f'<text class="halo" x="{_n(x)}" y="{_n(y)}"{anchor} style="fill:{colour}">{text}</text>')
     foot = target + 18
     body += _days(axis, words, foot)
     body += _legend(words, used, foot + 38)
