@@ -202,3 +202,18 @@ async def test_the_view_follows_the_revision(office: ServiceLevels) -> None:
     await fire_once(office)
     found = await office.get(f"/clocks/{clock_id(incident, 'resolution')}")
     assert (found["calendar_revision"], datetime.fromisoformat(found["due_at"])) == (2, WEDNESDAY)
+
+
+async def test_r89_a_trace_tells_the_revision_and_the_day_that_moved_the_due_time(office: ServiceLevels) -> None:
+    incident = await office.open()
+    await revise(office)
+    await apply(office)
+    assert await fire_once(office)
+    office.running.clock.instant = at(50)
+    found = await office.get(f"/clocks/{clock_id(incident, 'resolution')}/trace?lang=zh-CN")
+    assert (found["calendar"]["revision"], found["closing"]["due_at"]) == (2, "2026-11-25T05:00:00Z")
+    (move,) = found["closing"]["moves"]
+    assert (move["because"], move["before"]) == ("calendar", "2026-11-24T05:00:00Z")
+    told = {line["kind"]: line["text"] for line in found["lines"]}
+    assert "第 2 版" in told["rescheduled"]
+    assert "停工" in told["holiday"]
