@@ -181,6 +181,3 @@ def _still(interval: Interval, start: datetime, end: datetime, told: Told | None
         kind = "paused" if working else "paused_closed"
         values = {"reason": Reason(interval.reason or "")} | ({"working": working} if working else {})
     return Line(kind, start, end, interval.state, interval.reason, None, _ZERO, working, event=told, values=values)
-
-
-__all__ = ["Account", "Line", "Names", "Reason", "Terms", "account", "known_by"]

@@ -3,7 +3,7 @@
 Every kind of time has a pattern beside its colour. Text from outside is cut, freed of control characters and escaped.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from itertools import groupby
@@ -12,7 +12,7 @@ from typing import Final
 from sla.explaining.labels import Mark, placed, text_width
 from sla.explaining.lines import Account, Line
 from sla.explaining.timescale import Scale, Segment, scale
-from sla.explaining.words import LONGEST_TEXT, Language, Words, short, words_of
+from sla.explaining.words import Language, Words, short, words_of
 
 WIDTH: Final = 900
 _LEFT: Final = 70.0
@@ -194,10 +194,9 @@ def _state(one: Segment, over: Sequence[tuple[datetime, datetime]]) -> str:
 
 
 def _bars(
-    axis: Scale, segments: Sequence[Segment], y: float, height: float, kind_of: object, used: set[str]
+    axis: Scale, segments: Sequence[Segment], y: float, height: float, kind_of: Callable[[Segment], str], used: set[str]
 ) -> list[str]:
     """Neighbours of one kind are one bar; what is too narrow to be seen gets a little width."""
-    assert callable(kind_of)  # noqa: S101
     found = []
     last = 0.0
     for kind, group in groupby(segments, key=kind_of):
@@ -343,6 +342,3 @@ def _safe(text: str) -> str:
 def _n(value: float) -> str:
     """A coordinate with one digit, and no more characters than that needs."""
     return f"{value:.1f}".removesuffix(".0")
-
-
-__all__ = ["LONGEST_TEXT", "WIDTH", "picture"]
