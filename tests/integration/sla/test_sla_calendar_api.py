@@ -106,7 +106,7 @@ async def test_the_list_of_calendars_spares_their_days(china: ServiceLevels) -> 
     assert {item["id"] for item in items} == {ONE, DEFAULT_CALENDAR}
 
 
-async def test_r13_a_due_date_beyond_what_is_confirmed_is_marked(china: ServiceLevels) -> None:
+async def test_r89_a_due_date_beyond_what_is_confirmed_is_marked(china: ServiceLevels) -> None:
     targets = [{"priority": 1, "response_seconds": 3600, "resolution_seconds": 40 * 27_000}]
     await china.put(f"/agreements/{TWO}", {"name": "x", "calendar": ONE, "targets": targets, "organisation": "acme"})
     await china.open()
@@ -129,6 +129,9 @@ async def test_r89_a_night_shift_can_be_defined(levels: ServiceLevels) -> None:
     )
     assert (refused["code"], refused["errors"][0]["pointer"]) == ("hours_overlap", "/weekly/1")
     assert refused["detail"].startswith("工作时段互相重叠")
+    day = {"date": "2026-11-30", "kind": "open", "hours": [{"opens": "05:59", "closes": "09:00"}]}
+    refused = await levels.put(f"/calendars/{TWO}", {**nights, "exceptions": [day]}, status=422)
+    assert (refused["code"], refused["errors"][0]["pointer"]) == ("hours_overlap", "/exceptions")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.calendars import INSTANTS, STEADY_ZONES, calendars, calendars_and_instants, weeks
 
 from opsledger_runtime.errors import Invalid
-from sla.domain.calendar import Calendar, Day, Hours, Span, add, elapsed, weekly_hours, with_days
+from sla.domain.calendar import Calendar, Day, Hours, Span, add, always_open, elapsed, weekly_hours, with_days
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -133,7 +133,12 @@ def test_splitting_an_interval_changes_nothing(week: Calendar, at: int, start: d
 
 
 @settings(max_examples=100, deadline=None)
-@given(weeks(STEADY_ZONES), INSTANTS, st.timedeltas(timedelta(0), timedelta(40)), st.integers(-60, 60))
+@given(
+    st.one_of(weeks(STEADY_ZONES), st.just(always_open())),
+    INSTANTS,
+    st.timedeltas(timedelta(0), timedelta(40)),
+    st.integers(-60, 60),
+)
 def test_whole_weeks_later_the_same_time_passes(week: Calendar, start: datetime, length: timedelta, n: int) -> None:
     moved = start + timedelta(weeks=n)
     assert elapsed(week, start, start + length) == elapsed(week, moved, moved + length)

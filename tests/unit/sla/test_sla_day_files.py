@@ -8,6 +8,7 @@ from sla.day_files.csv_file import read_csv
 from sla.day_files.ics_file import read_ics
 from sla.day_files.report import MOST_BAD, Report
 from sla.domain.calendar import Span, days_from
+from sla.domain.calendar.days import MOST_INTERVALS
 from sla.messages import ZH
 
 HEADER = "date,kind,opens,closes,name_zh,name_en\n"
@@ -96,6 +97,14 @@ def test_a_csv_file_that_is_none_is_refused(text: str, code: str) -> None:
 def test_a_file_of_nothing_but_bad_lines_is_not_told_line_by_line_for_ever() -> None:
     report = read_csv("date,kind\n" + "x,closed\n" * 5000)
     assert (len(report.bad), report.unreported) == (MOST_BAD, 5000 - MOST_BAD)
+
+
+def test_a_day_of_hundreds_of_intervals_is_cut_short() -> None:
+    minutes = [(hour, minute) for hour in range(24) for minute in range(0, 58, 2)]
+    lines = [f"2027-01-01,open,{hour:02}:{minute:02},{hour:02}:{minute + 1:02}\n" for hour, minute in minutes]
+    report = read_csv("date,kind,opens,closes\n" + "".join(lines))
+    assert len(report.days["2027-01-01"]["hours"]) == MOST_INTERVALS
+    assert {code for _, code in bad(report)} == {"too_many_intervals"}
 
 
 def test_r89_an_ics_file_gives_days_off_and_make_up_days() -> None:

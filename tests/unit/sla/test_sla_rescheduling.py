@@ -76,8 +76,9 @@ def test_r89_a_holiday_moves_what_is_due_and_says_so() -> None:
     assert outcome.state.calendar_revision == 2
 
 
-def test_a_revision_is_applied_once() -> None:
+def test_a_revision_is_applied_once_and_none_after_a_later_one() -> None:
     given(CLOCK, told(to_second(2))).when(to_second(3)).then_nothing()
+    given(CLOCK, told(to_second(2, calendar_revision=3))).when(to_second(3)).then_nothing()
 
 
 @pytest.mark.parametrize("command", [StopClock(**about(1)), CancelClock(**about(1))])

@@ -22,7 +22,7 @@ from sla.day_files.ics_file import read_ics
 from sla.day_files.report import LONGEST_NAME, Report
 from sla.definition_doors import Body, Name, Whole, defined, definition, definitions, loaded_for_change
 from sla.domain.calendar import Calendar, calendar_from, local_date
-from sla.domain.calendar.days import FIRST_YEAR, LAST_YEAR, MOST_DAYS
+from sla.domain.calendar.days import FIRST_YEAR, LAST_YEAR, MOST_DAYS, MOST_INTERVALS
 from sla.domain.commands import DefineCalendar
 from sla.domain.definitions import DEFINITION, reaches
 from sla.messages import ZH
@@ -61,7 +61,7 @@ class Exceptional(Body):
 
     date: Date
     kind: Literal["closed", "open"]
-    hours: Annotated[list[Interval], Field(max_length=20)] | None = None
+    hours: Annotated[list[Interval], Field(max_length=MOST_INTERVALS)] | None = None
     name_zh: Label | None = None
     name_en: Label | None = None
 

@@ -34,6 +34,7 @@ ZH: Final[dict[str, str]] = {
     "selector_taken": "已有协议适用于同一机构和服务。请替换该协议，或另选适用范围。",
     "target_out_of_reach": "有协议的目标在这些工作时间内永远无法到达。请增加开放时间，或先缩短目标。",
     "too_many_days": "例外日期过多，最多 2000 个。请去掉早已过去的日期。",
+    "too_many_intervals": "一天内的时段过多，最多 20 个。",
     "unknown_country": "没有该国家或地区的节假日数据。请使用 ISO 3166 代码（如 CN），或把日期录入为例外。",
     "unknown_subdivision": "该国家没有这个地区代码的节假日数据。请改用有效代码，或留空。",
     "unknown_time_zone": "没有这个时区。请使用 IANA 名称，如 Asia/Shanghai。",

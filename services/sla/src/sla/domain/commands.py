@@ -93,7 +93,7 @@ class CancelClock(ClockCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RescheduleClock(ClockCommand):
-    """`calendar` is another revision of the clock's own; `previous` is the one that it names."""
+    """`calendar` is a later revision of the clock's own; `previous` is the one that it names."""
 
     previous: Calendar
     calendar_revision: int

@@ -145,7 +145,7 @@ def reschedule_clock(command: RescheduleClock, state: ClockState) -> Sequence[Ev
     A breach that stands by both stays as announced.
     """
     before = _reading(state, replace(command, calendar=command.previous), command.at)
-    if before.state not in ("running", "paused") or state.calendar_revision == command.calendar_revision:
+    if before.state not in ("running", "paused") or state.calendar_revision >= command.calendar_revision:
         return []
     passed = {mark.key for mark in marks(state.facts, state.terms(command.calendar)) if mark.at <= command.at}
     about = _about(command, state.metric)

@@ -15,6 +15,7 @@ LAST_YEAR: Final = 2100
 """Years in which days may be dated: what lies outside is a slip of the pen."""
 
 MOST_DAYS: Final = 2000
+MOST_INTERVALS: Final = 20
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 ONE_DAY: Final = timedelta(days=1)
 
@@ -52,6 +53,12 @@ def day_from(given: Mapping[str, Any], pointer: str, usual: tuple[Span, ...] = (
             f"{when}: a closed day has no hours. Leave them out, or make the day open.",
             [FieldError(f"{pointer}/hours", "Leave it out where the day is closed.")],
             code="closed_day_with_hours",
+        )
+    if stated and len(stated) > MOST_INTERVALS:
+        raise Invalid(
+            f"{when}: {len(stated)} intervals are too many for a day. Give at most {MOST_INTERVALS}.",
+            [FieldError(f"{pointer}/hours", f"At most {MOST_INTERVALS}.")],
+            code="too_many_intervals",
         )
     hours: tuple[Span, ...] = ()
     if kind == "open" and stated is not None:
