@@ -14,12 +14,17 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Hours:
-    """Open from `opens` to `closes` o'clock on `weekdays` (Monday is 0); without weekdays always."""
+    """Open from `opens` to `closes` o'clock on `weekdays` (Monday is 0); without weekdays always.
+
+    Holidays are closed, and make-up days open in the same hours.
+    """
 
     zone: str
     weekdays: tuple[int, ...] = ()
     opens: int = 0
     closes: int = 24
+    holidays: tuple[date, ...] = ()
+    make_up_days: tuple[date, ...] = ()
 
     def elapsed(self, start: datetime, end: datetime) -> timedelta:
         """Working time between two instants."""
@@ -52,7 +57,7 @@ class Hours:
         first = start.astimezone(ZoneInfo(self.zone)).date()
         for n in range(-1, 400):
             day = first + n * ONE_DAY
-            if day.weekday() in self.weekdays:
+            if day in self.make_up_days or (day.weekday() in self.weekdays and day not in self.holidays):
                 yield self._instant(day, self.opens), self._instant(day, self.closes)
 
     def _instant(self, day: date, hour: int) -> datetime:

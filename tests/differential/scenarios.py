@@ -4,7 +4,8 @@ Days are of November 2026 in Shanghai unless said: the 23rd is a Monday. Office 
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -14,13 +15,15 @@ from tests.differential.scenario import Answer, Fault, Kind, Scenario, Step
 OFFICE: Final = Hours("Asia/Shanghai", (0, 1, 2, 3, 4), 9, 18)
 SHORTER: Final = Hours("Asia/Shanghai", (0, 1, 2, 3, 4), 10, 16)
 ALWAYS: Final = Hours("Asia/Shanghai")
+GOLDEN_WEEK: Final = replace(
+    OFFICE, holidays=tuple(date(2026, 10, day) for day in range(1, 8)), make_up_days=(date(2026, 10, 10),)
+)
 BERLIN: Final = Hours("Europe/Berlin")
 
 EXTRA: Final[Fault] = "counts time that does not count"
 DROPS: Final[Fault] = "drops elapsed time"
 EARLY: Final[Fault] = "due too early"
 LATE: Final[Fault] = "due too late"
-NO_DUE: Final[Fault] = "no due time"
 DUE_PAUSED: Final[Fault] = "a due time while paused"
 MISSES: Final[Fault] = "misses the breach"
 FALSE: Final[Fault] = "false breach"
@@ -247,6 +250,18 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         t("2026-10-25 08:00", "Europe/Berlin"),
         right("2026-10-25 09:00", 7, None, "Europe/Berlin"),
         "3 h until 1:00, the pause lasts 4 h, 4 h until 8:00; the eighth ends at 9:00.",
+    ),
+    Scenario(
+        "golden_week",
+        "A week of holidays, and the Saturday that is worked for it",
+        GOLDEN_WEEK,
+        t("2026-09-30 17:00"),
+        h(22),
+        (),
+        t("2026-10-10 13:00"),
+        right("2026-10-10 12:00", 23, "2026-10-10 12:00"),
+        "1 h before the week, 9 h on Thursday the 8th, 9 h on Friday; the 22nd ends at 12:00 on Saturday the 10th.",
+        differs(zammad={DROPS, LATE, MISSES}),
     ),
     Scenario(
         "late_report",

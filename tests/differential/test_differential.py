@@ -8,7 +8,7 @@ from tests.differential.engines import OTHERS
 from tests.differential.engines.ours import Ours, calendar_of
 from tests.differential.hours import Hours
 from tests.differential.scenario import Engine, Scenario, faults
-from tests.differential.scenarios import ALWAYS, BERLIN, OFFICE, SCENARIOS, SHORTER
+from tests.differential.scenarios import ALWAYS, BERLIN, GOLDEN_WEEK, OFFICE, SCENARIOS, SHORTER
 
 from sla.domain.calendar import add, elapsed
 
@@ -48,11 +48,11 @@ def test_every_engine_is_seen_to_differ_and_to_agree() -> None:
     assert {name for scenario in SCENARIOS for name in scenario.differs} == {engine.name for engine in OTHERS}
 
 
-@pytest.mark.parametrize("hours", [OFFICE, SHORTER, ALWAYS, BERLIN])
+@pytest.mark.parametrize("hours", [OFFICE, SHORTER, ALWAYS, BERLIN, GOLDEN_WEEK])
 def test_the_plain_hours_agree_with_the_calendar(hours: Hours) -> None:
     calendar = calendar_of(hours)
-    start = datetime(2026, 10, 23, 7, 30, tzinfo=UTC)
-    for n in range(0, 200, 7):
+    start = datetime(2026, 9, 28, 7, 30, tzinfo=UTC)
+    for n in range(0, 900, 13):
         end = start + timedelta(hours=n, minutes=n)
         assert hours.elapsed(start, end) == elapsed(calendar, start, end)
         assert hours.add(start, timedelta(hours=n)) == add(calendar, start, timedelta(hours=n))

@@ -16,6 +16,7 @@ from sla.domain.commands import (
     ContinueClock,
     FactCommand,
     PauseClock,
+    RescheduleClock,
     ResumeClock,
     RetargetClock,
     StartClock,
@@ -79,6 +80,19 @@ class ClockStory:
 
     def cancel(self, at: datetime) -> "ClockStory":
         return self._tell(CancelClock(**self._about(at)), None)
+
+    def reschedule(self, at: datetime, calendar: Calendar) -> "ClockStory":
+        """From its beginning the clock is computed with another revision of its calendar."""
+        self.until(at)
+        command = RescheduleClock(
+            **self._about(at) | {"calendar": calendar},
+            previous=self.calendar,
+            calendar_revision=self.state.calendar_revision + 1,
+            time_zone_database=TZ_VERSION,
+        )
+        self._record(CLOCK.decide(command, self.state), at)
+        self.calendar = calendar
+        return self
 
     def until(self, at: datetime) -> "ClockStory":
         """Announce what is due by then."""

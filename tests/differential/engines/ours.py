@@ -6,7 +6,7 @@ from tests.differential.hours import Hours
 from tests.differential.scenario import Answer, Explains, Scenario, Step
 from tests.support.clock_stories import ClockStory
 
-from sla.domain.calendar import Calendar, always_open, weekly_hours
+from sla.domain.calendar import Calendar, Day, Span, always_open, weekly_hours, with_days
 from sla.domain.calendar import Hours as OpenHours
 from sla.explaining.lines import Account, account
 from sla.explaining.story import story_of
@@ -37,7 +37,11 @@ def calendar_of(hours: Hours) -> Calendar:
     """The calendar that the service would compute with."""
     if not hours.weekdays:
         return always_open(hours.zone)
-    return weekly_hours(hours.zone, [OpenHours(day, hours.opens * 60, hours.closes * 60) for day in hours.weekdays])
+    open_hours = Span(hours.opens * 60, hours.closes * 60)
+    closed = [Day(day, "closed", (), "国庆节", "National Day") for day in hours.holidays]
+    extra = [Day(day, "open", (open_hours,), "国庆节补班", "National Day make-up") for day in hours.make_up_days]
+    week = weekly_hours(hours.zone, [OpenHours(day, *open_hours) for day in hours.weekdays])
+    return with_days(week, tuple(sorted([*closed, *extra])))
 
 
 def _tell(story: ClockStory, step: Step) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from tests.differential.hours import ZERO, Hours
+from tests.differential.hours import ZERO
 from tests.differential.scenario import Answer, Explains, Scenario
 
 
@@ -68,6 +68,3 @@ def _running(scenario: Scenario) -> list[tuple[datetime, datetime | None]]:
         elif end is not None and (step.kind in ("resume", "reopen") or (step.kind == "hold" and not step.pauses)):
             found.append((step.heard, None))
     return found
-
-
-__all__ = ["Hours", "ServiceNow"]

@@ -1,5 +1,6 @@
 """Zammad, solution time: computed anew from the creation each time, with past pauses as breaks of whole minutes."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.differential.hours import ZERO
@@ -13,12 +14,12 @@ class Zammad:
     based_on = (
         "`escalation_at` is computed from `created_at` with today's SLA, calendar and state flags, whatever they were"
         " then; each past interval in a state with `ignore_escalation` is a break, kept to the minute (`%H:%M`); while"
-        " paused all escalation times are empty."
+        " paused all escalation times are empty. Calendars have hours and holidays, and no working days by exception."
     )
     explains: Explains = "no"
 
     def answer(self, scenario: Scenario) -> Answer:
-        hours, target, watch = scenario.hours, scenario.target, Watch()
+        hours, target, watch = replace(scenario.hours, make_up_days=()), scenario.target, Watch()
         breaks: list[tuple[datetime, datetime]] = []
         begun: datetime | None = None
         solved: datetime | None = None

@@ -54,13 +54,22 @@ async def apply(levels: ServiceLevels, *, status: int = 202, headers: Any = None
 async def fire_once(levels: ServiceLevels) -> bool:
     """What the timer worker does with the queue: fire, then delete the rows that were due, in one transaction."""
     async with levels.running.store.transaction() as tx:
-        rows = await tx.connection.fetch("select key, due from es.timer where queue = $1", rescheduling.QUEUE)
+        rows = await tx.connection.fetch(
+            "select key, due, xmin::text as version from es.timer where queue = $1 order by due, key",
+            rescheduling.QUEUE,
+        )
+        if not rows:
+            return False
         await rescheduling.APPLICATION_QUEUE.fire(tx, [Due(row["key"], row["due"], False) for row in rows])
         await tx.flush()
         await tx.connection.execute(
-            "delete from es.timer where queue = $1 and key = any($2)", rescheduling.QUEUE, [row["key"] for row in rows]
+            "delete from es.timer t using unnest($2::text[], $3::text[]) as fired (key, version)"
+            " where t.queue = $1 and t.key = fired.key and t.xmin::text = fired.version",
+            rescheduling.QUEUE,
+            [row["key"] for row in rows],
+            [row["version"] for row in rows],
         )
-    return bool(rows)
+    return True
 
 
 async def moved(levels: ServiceLevels, incident: str, metric: str = "resolution") -> int:
@@ -173,6 +182,25 @@ async def test_of_two_revisions_applied_at_once_the_last_one_stays(office: Servi
     assert (await office.row(incident))["due_at"] == TUESDAY
 
 
+async def test_a_clock_that_the_new_hours_never_bring_to_its_end_does_not_hold_up_the_others(
+    office: ServiceLevels,
+) -> None:
+    targets = [{"priority": 1, "response_seconds": 3600, "resolution_seconds": 10 * 366 * 86400 // 4}]
+    await office.put(f"/agreements/{AGREEMENT}", {**GOLD, "targets": targets}, status=200, headers={"If-Match": '"1"'})
+    incident = await office.open()
+    await office.put(f"/agreements/{AGREEMENT}", GOLD, status=200, headers={"If-Match": '"2"'})
+    rare = {**OFFICE, "weekly": [{"day": 0, "opens": "09:00", "closes": "10:00"}]}
+    await office.put(f"/calendars/{CALENDAR}", rare, status=200, headers={"If-Match": '"1"'})
+    told = await apply(office, status=200, dry_run=True)
+    assert {move["metric"]: move["unreachable"] for move in told["moves"]} == {"response": False, "resolution": True}
+    await apply(office)
+    while await fire_once(office):
+        pass
+    assert await moved(office, incident, "response") == 1
+    assert await moved(office, incident) == 0
+    assert (await office.row(incident))["calendar_revision"] == 1
+
+
 async def _moves(levels: ServiceLevels, incidents: list[str]) -> int:
     return sum([await moved(levels, one, metric) for one in incidents for metric in ("response", "resolution")])
 
@@ -216,3 +244,18 @@ async def test_the_view_follows_the_revision(office: ServiceLevels) -> None:
     await fire_once(office)
     found = await office.get(f"/clocks/{clock_id(incident, 'resolution')}")
     assert (found["calendar_revision"], datetime.fromisoformat(found["due_at"])) == (2, WEDNESDAY)
+
+
+async def test_r89_a_trace_tells_the_revision_and_the_day_that_moved_the_due_time(office: ServiceLevels) -> None:
+    incident = await office.open()
+    await revise(office)
+    await apply(office)
+    assert await fire_once(office)
+    office.running.clock.instant = at(50)
+    found = await office.get(f"/clocks/{clock_id(incident, 'resolution')}/trace?lang=zh-CN")
+    assert (found["calendar"]["revision"], found["closing"]["due_at"]) == (2, "2026-11-25T05:00:00Z")
+    (move,) = found["closing"]["moves"]
+    assert (move["because"], move["before"]) == ("calendar", "2026-11-24T05:00:00Z")
+    told = {line["kind"]: line["text"] for line in found["lines"]}
+    assert "第 2 版" in told["rescheduled"]
+    assert "停工" in told["holiday"]

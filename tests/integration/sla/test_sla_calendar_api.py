@@ -129,6 +129,9 @@ async def test_r89_a_night_shift_can_be_defined(levels: ServiceLevels) -> None:
     )
     assert (refused["code"], refused["errors"][0]["pointer"]) == ("hours_overlap", "/weekly/1")
     assert refused["detail"].startswith("工作时段互相重叠")
+    day = {"date": "2026-11-30", "kind": "open", "hours": [{"opens": "05:59", "closes": "09:00"}]}
+    refused = await levels.put(f"/calendars/{TWO}", {**nights, "exceptions": [day]}, status=422)
+    assert (refused["code"], refused["errors"][0]["pointer"]) == ("hours_overlap", "/exceptions")
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,14 @@
 """A clock's account: what its lines say of known stories, and that they add up for any."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.clock_stories import T0, ClockStory
 
-from sla.domain.calendar import Calendar, Hours, add, always_open, elapsed, weekly_hours
+from sla.domain.calendar import Calendar, Day, Hours, Span, always_open, elapsed, weekly_hours, with_days
 from sla.domain.clock import read
 from sla.explaining.lines import Account, account
 from sla.explaining.pieces import cut, summary
@@ -229,25 +228,13 @@ def test_pieces_cover_a_stretch_and_hold_its_working_time(calendar: Calendar, be
     assert 0 <= summary(calendar, start, end).working_days <= 11
 
 
-class _Dated:
-    """A calendar as it will be with dated days: the same hours, and names for two of them."""
-
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar = calendar
-        self.time_zone, self.hours = calendar.time_zone, calendar.hours
-
-    def definition(self) -> dict[str, Any]:
-        days = [
-            {"date": "2026-11-28", "kind": "closed", "name_zh": "测试节", "name_en": "Test Day"},
-            {"date": "2026-11-30", "kind": "open", "name_zh": "调休", "name_en": "make-up"},
-        ]
-        return {**self._calendar.definition(), "days": days}
-
-
-def test_dated_days_give_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    dated: Any = _Dated(OFFICE)
-    monkeypatch.setattr("sla.explaining.pieces.add", lambda calendar, *given: add(OFFICE, *given))
-    monkeypatch.setattr("sla.explaining.pieces.elapsed", lambda calendar, *given: elapsed(OFFICE, *given))
+def test_dated_days_give_their_names() -> None:
+    saturday, monday = date(2026, 11, 28), date(2026, 11, 30)
+    days = (
+        Day(saturday, "closed", (), "测试节", "Test Day"),
+        Day(monday, "open", (Span(540, 720),), "调休", "make-up"),
+    )
+    dated = with_days(OFFICE, days)
     pieces = cut(dated, at(96), at(96 + 74))
     assert pieces is not None
     assert [(piece.rule, piece.names) for piece in pieces][-2:] == [
@@ -255,3 +242,16 @@ def test_dated_days_give_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
         ("make_up_day", (("调休", "make-up"),)),
     ]
     assert summary(dated, at(96), at(96 + 74)).closed == (("测试节", "Test Day"),)
+
+
+def test_another_revision_of_the_calendar_is_told_and_moves_the_due_time_from_the_beginning() -> None:
+    shorter = weekly_hours("Asia/Shanghai", [Hours(d, 600, 960) for d in range(5)])
+    longer = ClockStory(weekly_hours("Asia/Shanghai", [Hours(d, 540, 1080) for d in range(5)]), target=12 * H)
+    found = told(longer.hold(at(1)).resume(at(2)).reschedule(at(24), shorter), 26)
+    assert ("rescheduled", 24) in kinds(found)
+    assert found.first_due == at(27)
+    assert [(move.because, move.before, move.after) for move in found.moves] == [
+        ("calendar", at(27), at(24 + 7)),
+        ("pause", at(24 + 7), at(48 + 2)),
+    ]
+    assert found.reading.due == at(48 + 2)

@@ -1,16 +1,17 @@
 """Sentences of a clock's account: two catalogues that fit each other, and what a service desk reads."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from string import Formatter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.clock_stories import T0, ClockStory
 
-from sla.domain.calendar import Hours, always_open, weekly_hours
+from sla.domain.calendar import Hours, always_open, weekly_hours, with_days
 from sla.explaining import sentences_en, sentences_zh
 from sla.explaining.lines import Names, account
 from sla.explaining.story import story_of
@@ -42,7 +43,7 @@ def test_both_catalogues_have_all_keys_with_the_same_parameters(kind: str) -> No
     assert zh.keys() == en.keys()
     optional = {"weekday", "weekday_long", "day", "month", "year"} if kind == "WORDS" else set()
     assert {k: parameters(zh[k]) - optional for k in zh} == {k: parameters(en[k]) - optional for k in en}
-    assert all(text.strip() for text in (*zh.values(), *en.values()) if not text.isspace())
+    assert all((*zh.values(), *en.values()))
 
 
 def test_both_catalogues_name_all_days_months_and_reasons() -> None:
@@ -92,6 +93,14 @@ def test_the_closing_line_says_what_is_left_and_why_the_due_time_moved() -> None
     assert "nothing is owed" in sentences(ClockStory().cancel(at(1)), 2)[-1]
 
 
+def test_a_due_time_beyond_the_published_holidays_says_so() -> None:
+    calendar = with_days(OFFICE, (), date(2026, 12, 31))
+    assert "published up to 2026-12-31 only" in sentences(ClockStory(calendar, target=400 * H), 1)[-1]
+    assert "节假日仅公布至 2026-12-31" in sentences(ClockStory(calendar, target=400 * H), 1, "zh-CN")[-1]
+    for story in (ClockStory(calendar, target=8 * H), ClockStory(calendar, target=400 * H).stop(at(1))):
+        assert "published" not in sentences(story, 2)[-1]
+
+
 def test_what_became_known_late_is_said_so() -> None:
     story = ClockStory().until(at(5)).hold(at(2), known=at(5)).resume(at(4), known=at(5.2))
     said = " ".join(sentences(story, 5.5))
@@ -116,7 +125,7 @@ def test_a_local_time_that_comes_twice_has_its_offset() -> None:
     begun = type(T0).fromisoformat("2026-10-25T02:30+01:00")
     found = account(story_of(ClockStory(always_open("Europe/Berlin"), opened=begun).envelopes), always_open(), begun)
     assert found is not None
-    assert "02:30 (UTC+0100)" in Words("en", __import__("zoneinfo").ZoneInfo("Europe/Berlin"), "near").instant(begun)
+    assert "02:30 (UTC+0100)" in Words("en", ZoneInfo("Europe/Berlin"), "near").instant(begun)
 
 
 def test_dates_are_told_where_weekdays_are_not_enough() -> None:
@@ -135,7 +144,7 @@ def test_a_hostile_reason_or_name_stays_one_short_piece_of_text(language: Langua
     assert "{0} {span} %s" in said
     assert len(said) < 200
     assert not re.search(r"[\x00-\x1f\u202e]", said)
-    words = Words(language, __import__("zoneinfo").ZoneInfo("UTC"), "near")
+    words = Words(language, ZoneInfo("UTC"), "near")
     assert len(words.value(Names(((HOSTILE, None),)))) < 70
     assert words.value(Names(((None, None),))) == ""
 

@@ -66,7 +66,10 @@ class TraceLine(BaseModel):
 
 
 class TraceMove(BaseModel):
-    """The due instant moved, because of a `pause`, another `target`, the time `standing`, or `several` changes."""
+    """The due instant moved.
+
+    `because` of a `pause`, another `target`, the time `standing` still, the `calendar`, or `several` changes.
+    """
 
     because: str
     reason: str | None
@@ -78,7 +81,10 @@ class TraceMove(BaseModel):
 
 
 class TraceClosing(BaseModel):
-    """What the clock shows in the end. Seconds of working time; `due_if_resumed_at` where it is paused."""
+    """What the clock shows in the end. Seconds of working time; `due_if_resumed_at` where it is paused.
+
+    `due_provisional`: the calendar's days are not confirmed that far, so the due instant may move.
+    """
 
     text: str
     state: str
@@ -89,6 +95,7 @@ class TraceClosing(BaseModel):
     first_due_at: datetime | None
     due_at: datetime | None
     due_if_resumed_at: datetime | None
+    due_provisional: bool
     breached_at: datetime | None
     met: bool | None
     moves: list[TraceMove]
@@ -295,6 +302,7 @@ def _closing(told: Account, words: Words) -> TraceClosing:
         first_due_at=told.first_due,
         due_at=reading.due,
         due_if_resumed_at=told.due_if_resumed,
+        due_provisional=told.due_provisional,
         breached_at=told.breached_at,
         met=reading.met,
         moves=[_move(move, words) for move in told.moves],

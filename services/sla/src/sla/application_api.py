@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from opsledger_runtime import ids
-from opsledger_runtime.errors import NotFound
+from opsledger_runtime.errors import Invalid, NotFound
 from opsledger_runtime.http import Answer, Ask
 from opsledger_runtime.store import Transaction
 from sla.calendar_api import check_scope
@@ -43,16 +43,20 @@ class ApplyBody(Body):
 
 
 class Move(BaseModel):
-    """A clock by the revision that it names and by the one that is to be applied; seconds of working time."""
+    """A clock by the revision that it names and by the one that is to be applied; seconds of working time.
+
+    `unreachable`: its target never passes in the new hours, so it stays with the revision that it names.
+    """
 
     clock: str
     number: str
     metric: str
     previous_revision: int
     previous_elapsed_seconds: int
-    elapsed_seconds: int
+    elapsed_seconds: int | None
     previous_due_at: datetime | None
     due_at: datetime | None
+    unreachable: bool
 
 
 def add_application_routes(router: APIRouter, running: "Running") -> None:
@@ -93,16 +97,20 @@ def _move(row: Any, wanted: Calendar, now: datetime) -> Move:
     state = MEMORY.validate_json(row["memory"])
     as_of = max(now, state.latest)
     before = read(state.facts, state.terms(parse_calendar(row["definition"])), as_of)
-    after = read(state.facts, state.terms(wanted), as_of)
-    if before is None or after is None:
+    if before is None:
         raise LookupError(f"clock {row['id']} has no opening")
+    try:
+        after = read(state.facts, state.terms(wanted), as_of)
+    except Invalid:
+        after = None
     return Move(
         clock=row["id"],
         number=row["number"],
         metric=row["metric"],
         previous_revision=row["calendar_revision"],
         previous_elapsed_seconds=int(before.elapsed.total_seconds()),
-        elapsed_seconds=int(after.elapsed.total_seconds()),
+        elapsed_seconds=None if after is None else int(after.elapsed.total_seconds()),
         previous_due_at=before.due,
-        due_at=after.due,
+        due_at=None if after is None else after.due,
+        unreachable=after is None,
     )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from opsledger_events.contexts.sla import CalendarDefined
 from opsledger_runtime.errors import FieldError, Invalid
-from sla.domain.calendar import Day, Span, calendar_from, days_from, local_date, spans_of_weekday
+from sla.domain.calendar import Day, Span, calendar_from, days_from, local_date, spans_of_weekday, with_days
 from sla.domain.calendar.hours import WEEKDAYS
 from sla.public_holidays import LIBRARY, MOST_YEARS_BACK, VERSION, YEARS_AHEAD, YEARS_BACK, Published, published
 
@@ -55,7 +55,9 @@ def definition_of(asked: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     if holidays is not None or exceptions:
         found["make_up_weekday"] = weekday
     days |= {day.date: day for day in own}
-    found["days"] = [days[when].definition() for when in sorted(days)]
+    resolved = tuple(days[when] for when in sorted(days))
+    with_days(week, resolved, pointer="/exceptions" if exceptions else "/holidays")
+    found["days"] = [day.definition() for day in resolved]
     found["confirmed_through"] = None if through is None else str(through)
     return found
 

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import structlog
+
 from opsledger_events import Envelope
 from opsledger_events.contexts.sla import CalendarApplied
 from opsledger_runtime import ids
+from opsledger_runtime.errors import Invalid
 from opsledger_runtime.projections import Projection
 from opsledger_runtime.store import Metadata, Transaction
 from opsledger_runtime.timers import Due, TimerQueue, schedule
@@ -25,6 +28,8 @@ from sla.projections.incident_facts import subject_at
 QUEUE: Final = "calendar_application"
 BATCH: Final = 100
 """Most clocks that one transaction moves."""
+
+_log = structlog.get_logger()
 
 RUNNING: Final = """
 select id from clock
@@ -43,17 +48,20 @@ def _key(calendar: str, revision: int, event: str, after: str) -> str:
 
 
 async def _fire(tx: Transaction, timers: Sequence[Due]) -> None:
-    for due in timers:
-        calendar, revision, event, after = due.key.split("/")
-        rows = await tx.connection.fetch(RUNNING, calendar, int(revision), after, BATCH)
-        clocks = [row["id"] for row in rows]
-        book = await Casebook.of_clocks(tx, clocks)
-        wanted = await book.definitions.calendar(calendar, int(revision))
-        for clock in clocks:
-            await _reschedule(book, clock, wanted, int(revision), event)
-        await tx.flush()
-        if len(clocks) == BATCH:
-            await schedule(tx.connection, QUEUE, {_key(calendar, int(revision), event, clocks[-1]): due.due})
+    """Work off the first timer; the others are set anew, so that a transaction stays small."""
+    first, *others = timers
+    calendar, revision, event, after = first.key.split("/")
+    rows = await tx.connection.fetch(RUNNING, calendar, int(revision), after, BATCH)
+    clocks = [row["id"] for row in rows]
+    book = await Casebook.of_clocks(tx, clocks)
+    wanted = await book.definitions.calendar(calendar, int(revision))
+    for clock in clocks:
+        await _reschedule(book, clock, wanted, int(revision), event)
+    await tx.flush()
+    left = {other.key: other.due for other in others}
+    if len(clocks) == BATCH:
+        left[_key(calendar, int(revision), event, clocks[-1])] = first.due
+    await schedule(tx.connection, QUEUE, left)
 
 
 async def _reschedule(book: Casebook, clock: str, wanted: Calendar, revision: int, event: str) -> None:
@@ -79,7 +87,10 @@ async def _reschedule(book: Casebook, clock: str, wanted: Calendar, revision: in
         correlation_id=book.trail(clock).correlation,
         causation_id=event,
     )
-    await tx.execute(CLOCK, clock, command, metadata, loaded=loaded)
+    try:
+        await tx.execute(CLOCK, clock, command, metadata, loaded=loaded)
+    except Invalid as error:  # a target of an agreement of old that these hours never reach; the others go on
+        _log.warning("clock_not_rescheduled", clock=clock, calendar=state.calendar, revision=revision, code=error.code)
 
 
 APPLICATIONS: Final = Projection("calendar_applications", 1, frozenset({CalendarApplied.type_name}), (), _apply)

@@ -37,7 +37,7 @@ class Placed:
 
 def text_width(text: str, size: float) -> float:
     """About how wide a text is: Chinese characters are square, others about half as wide."""
-    return sum(size if ord(one) > 0x2E7F else size * 0.57 for one in text)
+    return sum(size if ord(one) > 0x2E7F else size * 0.6 for one in text)
 
 
 def placed(marks: Sequence[Mark], left: float, right: float, size: float) -> tuple[list[Placed], int]:

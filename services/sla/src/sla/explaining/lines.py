@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sla.domain.calendar import Calendar, elapsed
+from opsledger_events.contexts.sla import SLAClockRescheduled, SLAClockStarted
+from sla.domain.calendar import Calendar, elapsed, is_provisional
 from sla.domain.clock import Fact, Interval, Reading, State, Terms, read
 from sla.explaining.moves import Move, due_if_running, first_due, moves
 from sla.explaining.notes import Note, notes_of
@@ -62,6 +63,13 @@ class Account:
         """Working time beyond the target; zero within it."""
         return max(-(self.reading.remaining or _ZERO), _ZERO)
 
+    @property
+    def due_provisional(self) -> bool:
+        """Whether the due instant is still to come, and later than the last day that the calendar is sure of."""
+        due = self.reading.due or self.due_if_resumed
+        waits = self.reading.state in ("running", "paused") and self.breached_at is None
+        return waits and due is not None and is_provisional(self.calendar, due)
+
 
 class Names(NamedTuple):
     """Names of dated days, to be shown in the reader's language."""
@@ -93,16 +101,30 @@ def account(story: Story, calendar: Calendar, as_of: datetime) -> Account | None
     for _, _, line in found:
         total += line.counted
         lines.append(replace(line, elapsed=total))
+    first = first_due(facts, terms)
+    by_calendar = _by_calendar(story, first, terms, as_of)
+    first = by_calendar[0].before if by_calendar else first
     return Account(
         as_of=as_of,
         calendar=calendar,
         reading=reading,
         breached_at=story.state.breached_at(reading),
         lines=tuple(lines),
-        first_due=first_due(facts, terms),
-        moves=() if reading.state == "cancelled" else moves(facts, terms, as_of),
+        first_due=first,
+        moves=() if reading.state == "cancelled" else (*by_calendar, *moves(facts, terms, as_of)),
         due_if_resumed=due_if_running(facts, terms, as_of) if reading.state == "paused" else None,
     )
+
+
+def _by_calendar(story: Story, first: datetime | None, terms: Terms, as_of: datetime) -> tuple[Move, ...]:
+    """Another revision of the calendar holds from the beginning: it moved the first due instant that was told."""
+    applied = [told.happened_at for told, _ in story.of(SLAClockRescheduled) if told.happened_at <= as_of]
+    started = story.of(SLAClockStarted)
+    if not applied or not started or first is None or started[-1][1].due_at == first:
+        return ()
+    due = started[-1][1].due_at
+    working = elapsed(terms.calendar, min(due, first), max(due, first))
+    return (Move("calendar", applied[-1], due, first, working),)
 
 
 def known_by(facts: Sequence[Fact], as_of: datetime) -> tuple[Fact, ...]:
@@ -159,6 +181,3 @@ def _still(interval: Interval, start: datetime, end: datetime, told: Told | None
         kind = "paused" if working else "paused_closed"
         values = {"reason": Reason(interval.reason or "")} | ({"working": working} if working else {})
     return Line(kind, start, end, interval.state, interval.reason, None, _ZERO, working, event=told, values=values)
-
-
-__all__ = ["Account", "Line", "Names", "Reason", "Terms", "account", "known_by"]

@@ -19,11 +19,11 @@ MOST: Final = 60
 class Move:
     """The due instant moved from `before` to `after` at `at`; `working` is the working time between the two.
 
-    `because`: a `pause` for `reason`, another `target`, the time `standing` between done and reopened, or `several`
-    changes that are too many to tell.
+    `because`: a `pause` for `reason`, another `target`, the time `standing` between done and reopened, another revision
+    of the `calendar`, or `several` changes that are too many to tell.
     """
 
-    because: Literal["pause", "target", "standing", "several"]
+    because: Literal["pause", "target", "standing", "several", "calendar"]
     at: datetime
     before: datetime
     after: datetime

@@ -10,6 +10,7 @@ from opsledger_events.contexts.sla import (
     SLABreached,
     SLABreachWithdrawn,
     SLAClockCancelled,
+    SLAClockRescheduled,
     SLAClockRestated,
     SLAClockStarted,
     SLAWarningReached,
@@ -159,8 +160,17 @@ def _corrections(story: Story, as_of: datetime) -> Iterator[Note]:
         values = {"happened": told.happened_at}
         if isinstance(event, SLABreachWithdrawn):
             yield Note("withdrawn", told.known_at, told, {**values, "due": event.due_at}, corrects=True)
+        elif isinstance(event, SLAClockRescheduled):
+            yield _rescheduled(told, event)
         elif isinstance(event, SLAClockRestated):
             yield Note("restated", told.known_at, told, values, corrects=True)
+
+
+def _rescheduled(told: Told, event: SLAClockRescheduled) -> Note:
+    values: dict[str, Any] = {"revision": event.calendar_revision, "before": event.previous_calendar_revision}
+    if event.due_at is None:
+        return Note("rescheduled_paused", told.happened_at, told, values, corrects=True)
+    return Note("rescheduled", told.happened_at, told, {**values, "due": event.due_at}, corrects=True)
 
 
 def _time(seconds: int) -> timedelta:

@@ -3,7 +3,7 @@
 Every kind of time has a pattern beside its colour. Text from outside is cut, freed of control characters and escaped.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from itertools import groupby
@@ -12,7 +12,7 @@ from typing import Final
 from sla.explaining.labels import Mark, placed, text_width
 from sla.explaining.lines import Account, Line
 from sla.explaining.timescale import Scale, Segment, scale
-from sla.explaining.words import LONGEST_TEXT, Language, Words, short, words_of
+from sla.explaining.words import Language, Words, short, words_of
 
 WIDTH: Final = 900
 _LEFT: Final = 70.0
@@ -85,17 +85,18 @@ def picture(account: Account, language: Language, number: str, metric: str) -> s
     for one in sorted(labels, key=lambda one: one.mark.x):
         colour = _COLOURS.get(one.mark.kind, _SOFT)
         y = top - 10 - _LANE * one.lane
-        x = _n(one.mark.x)
+        leader = _n(one.mark.x)
         dash = ' stroke-dasharray="4 3"' if "due" in one.mark.kind else ""
         body.append(
-            f'<path d="M{x} {_n(y + 4)}V{_n(clock + 32)}" stroke="{colour}" stroke-width="1.4" fill="none"{dash}/>'
+            f'<path d="M{leader} {_n(y + 4)}V{_n(clock + 32)}" stroke="{colour}" stroke-width="1.4" fill="none"{dash}/>'
         )
         body.append(_symbol(one.mark.kind, one.mark.x, clock + 16, colour))
     for one in labels:
         y, colour = top - 10 - _LANE * one.lane, _COLOURS.get(one.mark.kind, _INK)
-        body.append(
-            f'<text class="halo" x="{_n(one.start)}" y="{_n(y)}" style="fill:{colour}">{_safe(one.mark.text)}</text>'
-        )
+        # Widths are estimates: a text left of its leader ends there, whatever the reader's font makes of it.
+        x, anchor = (one.end, ' text-anchor="end"') if one.end <= one.mark.x else (one.start, "")
+        text = _safe(one.mark.text)
+        body.append(f'<text class="halo" x="{_n(x)}" y="{_n(y)}"{anchor} style="fill:{colour}">{text}</text>')
     foot = target + 18
     body += _days(axis, words, foot)
     body += _legend(words, used, foot + 38)
@@ -193,10 +194,9 @@ def _state(one: Segment, over: Sequence[tuple[datetime, datetime]]) -> str:
 
 
 def _bars(
-    axis: Scale, segments: Sequence[Segment], y: float, height: float, kind_of: object, used: set[str]
+    axis: Scale, segments: Sequence[Segment], y: float, height: float, kind_of: Callable[[Segment], str], used: set[str]
 ) -> list[str]:
     """Neighbours of one kind are one bar; what is too narrow to be seen gets a little width."""
-    assert callable(kind_of)  # noqa: S101
     found = []
     last = 0.0
     for kind, group in groupby(segments, key=kind_of):
@@ -342,6 +342,3 @@ def _safe(text: str) -> str:
 def _n(value: float) -> str:
     """A coordinate with one digit, and no more characters than that needs."""
     return f"{value:.1f}".removesuffix(".0")
-
-
-__all__ = ["LONGEST_TEXT", "WIDTH", "picture"]

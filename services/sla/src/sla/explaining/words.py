@@ -122,7 +122,10 @@ class Words:
             if kind.endswith(("missed", "overdue"))
             else {"remaining": max(reading.remaining, timedelta(0))}
         )
-        return self.sentence(kind, **values, due=due) + self.moves(account)
+        said = self.sentence(kind, **values, due=due) + self.moves(account)
+        if account.due_provisional:
+            said += self.sentence("due_provisional", day=f"{account.calendar.confirmed_through}")
+        return said
 
     def moves(self, account: Account) -> str:
         """Why the due instant is not the first one; nothing where there never was one."""
