@@ -28,6 +28,7 @@ class _Memory:
     """What the reactor needs of a transaction: clocks are loaded, told and remembered."""
 
     connection: Any = None
+    appended: tuple[Envelope, ...] = ()
     clocks: dict[str, Loaded[ClockState]] = field(default_factory=dict)
 
     async def load(self, decider: Any, clock: str) -> Loaded[ClockState]:
@@ -63,7 +64,7 @@ class _Book(Casebook):
 
         self.definitions = SimpleNamespace(agreement=known, calendar=office, choose=chosen)  # type: ignore[assignment]
 
-    async def trail(self, clock: str) -> Trail:
+    def trail(self, clock: str) -> Trail:
         return Trail("story", UUID(int=0), None, None)
 
 
