@@ -27,6 +27,7 @@ check: .venv/.installed ## Format, lint, types, import contracts, generated file
 	@$(BIN)/mypy $(SOURCES)
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m opsledger_events.catalogue --check
+	@$(BIN)/python -m tests.differential --check
 	@$(BIN)/pytest -n 0 tests/contract/test_house_rules.py
 
 .PHONY: format
@@ -35,8 +36,9 @@ format: .venv/.installed ## Format the sources and sort their imports
 	@$(BIN)/ruff format .
 
 .PHONY: catalogue
-catalogue: .venv/.installed ## Write schemas, examples, AsyncAPI and the readable page from the event classes
+catalogue: .venv/.installed ## Write schemas, examples, AsyncAPI, the readable page of events, and the comparison of clocks
 	@$(BIN)/python -m opsledger_events.catalogue
+	@$(BIN)/python -m tests.differential
 
 BI ?= $(or $(TMPDIR),/tmp)/opsledger-superset
 

@@ -106,9 +106,11 @@ async def test_charts_of_the_bundle_show_what_the_api_says(database: str, postgr
         await owner.close()
 
 
-def _day(value: int | str) -> str:
+def _day(value: float | str) -> str:
     """Superset tells a day as text or as milliseconds since 1970."""
-    return datetime.fromtimestamp(value / 1000, UTC).date().isoformat() if isinstance(value, int) else value[:10]
+    return (
+        datetime.fromtimestamp(value / 1000, UTC).date().isoformat() if isinstance(value, int | float) else value[:10]
+    )
 
 
 def _last(month: str) -> str:

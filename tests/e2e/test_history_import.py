@@ -42,6 +42,7 @@ async def imported(platform: Harness, log: Path) -> Harness:
         "OPSLEDGER_CLOCK_FILE": str(platform.clock_file),
     }
     await import_history(Wanted(log, "Europe/Lisbon"), platform.directory, environ, Teller())
+    service.relay.poke()  # it looks for what other processes wrote every second
     await platform.quiet()
     return platform
 

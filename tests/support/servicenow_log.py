@@ -1,36 +1,23 @@
 """Indicators of a log of ServiceNow incidents, computed from its lines with nothing but `csv` and dicts.
 
 The log has one line for each update of an incident, with how it stood afterwards; its times are local and have no
-zone. Where it lies: `OPSLEDGER_TEST_DATA`, or `shared/data` beside the repository. It is not in the repository.
+zone. Where it lies: `tests.support.histories`.
 """
 
 import csv
-import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.support.stories import Story
+from tests.support.histories import LISBON
 
-from opsledger_events import Envelope, Event
-from opsledger_events.contexts import incident as i
-
-LISBON = ZoneInfo("Europe/Lisbon")
-_BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
-_WORK = Path(__file__).parents[3].parent / "shared" / "data"
-LOG = (
-    Path(os.environ["OPSLEDGER_TEST_DATA"])
-    if "OPSLEDGER_TEST_DATA" in os.environ
-    else next((path for path in (_BESIDE, _WORK) if path.exists()), _BESIDE)
-) / "servicenow_incident_log.csv"
 _OVER = ("Resolved", "Closed")
 
 
-def read_log(path: Path = LOG) -> list[dict[str, str]]:
+def read_log(path: Path) -> list[dict[str, str]]:
     """The lines, unknown values (`?`) empty."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         return [{key: "" if value == "?" else value for key, value in row.items()} for row in csv.DictReader(file)]
@@ -51,7 +38,8 @@ class Life:
     category: str
     item: str
     acknowledged: datetime | None = None
-    teams: list[str] = field(default_factory=list)
+    moves: int = 0
+    """Reassignments: the log's own counter rises, and the group is another or unknown."""
     ends: list[datetime] = field(default_factory=list)
     """Resolutions, each at the first line that shows it."""
     again: list[datetime] = field(default_factory=list)
@@ -67,14 +55,14 @@ def lives(rows: Iterable[dict[str, str]], zone: ZoneInfo = LISBON) -> list[Life]
     for number, told in lines.items():
         at = instant(told[0]["opened_at"], zone)
         life = Life(number, at, 0, told[0]["category"], told[0]["cmdb_ci"])
-        over = False
+        over, before = False, (0, told[0]["assignment_group"])
         for row in told:
             at = max(at, instant(row["sys_updated_at"], zone))
             life.priority = int(row["priority"][0])
-            team = row["assignment_group"]
-            if team and team != (life.teams[-1] if life.teams else None):
-                life.teams.append(team)
-            if life.acknowledged is None and ((row["assigned_to"] and team) or row["incident_state"] == "Active"):
+            counted, group = int(row["reassignment_count"]), row["assignment_group"]
+            life.moves += counted > before[0] and group != before[1]
+            before = counted, group
+            if life.acknowledged is None and (row["assigned_to"] or row["incident_state"] == "Active"):
                 life.acknowledged = at
             if over and row["incident_state"] not in _OVER:
                 life.again.append(at)
@@ -111,9 +99,8 @@ def expected(
         resolved = life.ends[-1] if len(life.ends) > len(life.again) else None
         if resolved is not None and begins <= resolved < ends:
             add("mttr", _seconds(life.opened, resolved))
-            moves = max(0, len(life.teams) - 1)
-            add("reassignment-rate", moves)
-            add("first-contact-resolution", moves == 0 and not life.again)
+            add("reassignment-rate", life.moves)
+            add("first-contact-resolution", life.moves == 0 and not life.again)
             if life.acknowledged is not None:
                 add("mtta", _seconds(life.opened, life.acknowledged))
         if begins <= life.opened < ends:
@@ -130,50 +117,3 @@ def expected(
 
 def _seconds(begin: datetime, end: datetime) -> int:
     return int((end.timestamp() - begin.timestamp()) // 1)
-
-
-def envelopes(rows: Sequence[dict[str, str]], zone: ZoneInfo = LISBON) -> list[Envelope]:
-    """The events that the lines tell, in order of time, by a converter as plain as can be."""
-    told: list[tuple[datetime, int, str, Event]] = []
-    last: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        number, state, team = row["number"], row["incident_state"], row["assignment_group"]
-        judged = {name: int(row[name][0]) for name in ("impact", "urgency", "priority")}
-        before = last.get(number)
-        events: list[Event] = []
-        if before is None:
-            begin = instant(row["opened_at"], zone)
-            given = {"category": row["category"] or None, "configuration_item": row["cmdb_ci"] or None}
-            opened = i.IncidentOpened(number=number, title=number, **judged, **given, external_number=number)
-            told.append((begin, len(told), number, opened))
-            before = {"at": begin, "state": "New", "team": "", "assignee": "", "priority": judged["priority"]}
-        at = max(before["at"], instant(row["sys_updated_at"], zone))
-        if before["state"] in _OVER and state not in _OVER:
-            events.append(i.IncidentReopened(reason="-"))
-        if judged["priority"] != before["priority"]:
-            events.append(i.IncidentPrioritised(**judged, previous_priority=before["priority"]))
-        named = team or before["team"]
-        if named and (named, row["assigned_to"]) != (before["team"], before["assignee"]):
-            who = row["assigned_to"] if team else ""
-            events.append(i.IncidentAssigned(team=named, assignee=who or None))
-        if state != before["state"]:
-            changes: dict[str, list[Event]] = {
-                "Active": [i.IncidentStarted()],
-                "Resolved": [i.IncidentResolved(responsibility="provider", resolution="-")],
-                "Closed": [i.IncidentClosed()],
-            }
-            if state == "Closed" and before["state"] != "Resolved":
-                events += changes["Resolved"]
-            events += changes.get(state, [i.IncidentHeld(reason="awaiting_requester")])
-        told += [(at, len(told) + place, number, event) for place, event in enumerate(events)]
-        last[number] = {
-            "at": at,
-            "state": state,
-            "team": named,
-            "assignee": row["assigned_to"],
-            "priority": judged["priority"],
-        }
-    story = Story()
-    for at, _, number, event in sorted(told, key=lambda found: (found[0].timestamp(), found[1])):
-        story.tell(number, event, at, None)
-    return story.envelopes

@@ -196,6 +196,10 @@ def _incident(dice: random.Random, more: random.Random, number: int, tell: Any) 
             i.IncidentGrouped(parent="incident-1", parent_number="INC0000001", path=["item-2", "item-1"]),
         ]
         tell(at, subject, more.choice([*others, i.IncidentAlertStateChanged(**alerted)]), organisation)
+    if "alert_fingerprint" in given and more.random() < 0.5:
+        for state in ("resolved", "firing"):
+            said_again = {"fingerprint": f"f{number}", "state": state, "occurred_at": at}
+            tell(at, subject, i.IncidentAlertStateChanged(**said_again), organisation)
     if dice.random() < 0.3:
         tell(later(600), subject, i.IncidentHeld(reason="awaiting_requester"), organisation)
         tell(later(7200), subject, i.IncidentResumed(), organisation)

@@ -14,7 +14,6 @@ from reporting.projections.columns import RowTable
 from reporting.projections.items import ITEMS
 from reporting.projections.mart import (
     ALERTS,
-    BACKLOG,
     CLOCKS,
     EVENTS,
     INCIDENTS,
@@ -93,7 +92,7 @@ async def test_calendar_has_every_day_and_agrees_with_the_library(database: str)
 
 @pytest.mark.parametrize(
     "table",
-    [INCIDENTS, CLOCKS, NOTIFICATIONS, EVENTS, STRETCHES, ALERTS, BACKLOG, ITEMS],
+    [INCIDENTS, CLOCKS, NOTIFICATIONS, EVENTS, STRETCHES, ALERTS, ITEMS],
     ids=lambda table: table.row_type,
 )
 async def test_row_types_have_the_columns_of_the_row_classes_in_their_order(

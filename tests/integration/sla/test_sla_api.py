@@ -53,7 +53,9 @@ async def test_a_definition_is_made_read_and_replaced(levels: ServiceLevels) -> 
     assert made.headers["opsledger-position"].startswith("sla:")
     read = await levels.http.get(f"{BASE}/calendars/{ONE}")
     assert read.headers["etag"] == '"1"'
-    assert read.json() == made.json() == {**OFFICE, "id": ONE, "always_open": False, "default": False, "revision": 1}
+    nothing = {"holidays": None, "exceptions": [], "make_up_weekday": None, "days": [], "confirmed_through": None}
+    plain = {**OFFICE, **nothing, "id": ONE, "always_open": False, "default": False, "revision": 1, "warnings": []}
+    assert read.json() == made.json() == plain
     await levels.put(f"/calendars/{ONE}", OFFICE, status=428)
     await levels.put(f"/calendars/{ONE}", OFFICE, status=412, headers={"If-Match": '"7"'})
     await levels.put(f"/calendars/{TWO}", OFFICE, status=412, headers={"If-Match": '"1"'})

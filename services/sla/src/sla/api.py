@@ -1,82 +1,35 @@
 """HTTP to commands and queries of sla, under /api/sla/v1. Definitions are replaced whole, with If-Match."""
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from opsledger_events import names
 from opsledger_events.contexts.sla import AgreementDefined
-from opsledger_runtime.auth import Caller
-from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, RuleViolated
-from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page, Problem, decode_cursor
+from opsledger_runtime.errors import NotFound
+from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page, decode_cursor
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
-from opsledger_runtime.store import Loaded, Transaction
-from sla.domain.calendar import calendar_from
-from sla.domain.commands import DefineAgreement, DefineCalendar
-from sla.domain.definitions import DEFINITION, DefinitionState, reaches
-from sla.projections.definitions import latest_calendar
+from opsledger_runtime.store import Transaction
+from sla.agreement_drafts import AgreementBody, agreement_command, check_scope, named_calendar
+from sla.api_preview import add_preview_routes
+from sla.api_trace import trace_routes
+from sla.application_api import add_application_routes
+from sla.calendar_api import add_calendar_routes
+from sla.definition_doors import defined, definition, definitions, loaded_for_change
 from sla.views import SELECT, ClockTrace, ClockView, clock_trace, clock_view
 
 if TYPE_CHECKING:
     from opsledger_runtime.running import Running
-
-_LONGEST = 10 * 366 * 86400
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Seconds = Annotated[int, Field(strict=True, le=_LONGEST)]
-Whole = Annotated[int, Field(strict=True, ge=-1000, le=1000)]
-TimeOfDay = Annotated[str, Field(max_length=5, examples=["09:00"])]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class WeeklyHours(_Body):
-    """A working interval of a weekday; Monday is 0. Times are local, `closes` at 24:00 at the latest."""
-
-    day: Whole
-    opens: TimeOfDay
-    closes: TimeOfDay
-
-
-class CalendarBody(_Body):
-    """A calendar: always open, or weekly hours in a time zone, with several intervals a day where there are breaks."""
-
-    name: Name
-    time_zone: Annotated[str, Field(max_length=100, examples=["Asia/Shanghai"])]
-    always_open: bool = False
-    weekly: Annotated[list[WeeklyHours], Field(max_length=200)] = []
-
-
-class Target(_Body):
-    """What is promised for a priority (1 is the highest), in seconds of working time."""
-
-    priority: Whole
-    response_seconds: Seconds | None = None
-    resolution_seconds: Seconds | None = None
-
-
-class AgreementBody(_Body):
-    """An agreement. Without organisation and service it is the one for everybody else."""
-
-    name: Name
-    calendar: UUID
-    targets: Annotated[list[Target], Field(max_length=20)]
-    pausing_reasons: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)] = []
-    warning_percent: Annotated[list[Whole], Field(max_length=20)] = []
-    organisation: names.OpaqueId | None = None
-    service: names.Name | None = None
 
 
 def routes(running: "Running") -> APIRouter:
     """The endpoints of one running service."""
     router = APIRouter()
     doors = running.doors
+    add_calendar_routes(router, running)
+    add_application_routes(router, running)
 
     @router.get("/clocks")
     async def list_clocks(
@@ -116,182 +69,39 @@ def routes(running: "Running") -> APIRouter:
             raise NotFound("There is no such clock.")
         return look.answer(clock_trace(row, look.now).model_dump(mode="json"), version=row["version"])
 
-    @router.get("/calendars")
-    async def list_calendars(
-        look: Annotated[Look, doors.query("calendar.read")], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
-    ) -> Page[dict[str, Any]]:
-        """Calendars by id."""
-        return await _definitions(look, "calendar", limit, cursor)
-
-    @router.get("/calendars/{calendar}")
-    async def get_calendar(calendar: UUID, look: Annotated[Look, doors.query("calendar.read")]) -> Response:
-        """A calendar and its version."""
-        return await _definition(look, "calendar", calendar)
-
-    @router.put("/calendars/{calendar}")
-    async def put_calendar(
-        calendar: UUID, body: CalendarBody, ask: Annotated[Ask, doors.command("calendar.define")]
-    ) -> Response:
-        """Define a calendar under an id you choose, or replace it (If-Match); running clocks keep their revision."""
-        if ask.caller.organisations is not None:
-            raise Forbidden("Calendars are shared by all organisations; your token is limited to some.")
-
-        async def work(tx: Transaction) -> Answer:
-            loaded = await _loaded(tx, ask, calendar)
-            command = DefineCalendar(body.name, body.model_dump(exclude={"name"}))
-            await _check_agreements(tx, str(calendar), command)
-            return await _defined(tx, ask, "calendar", calendar, command, loaded, None)
-
-        return await ask.run(work)
-
     @router.get("/agreements")
     async def list_agreements(
         look: Annotated[Look, doors.query("agreement.read")], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> Page[dict[str, Any]]:
         """Agreements by id: those for everybody and those of the caller's organisations."""
-        return await _definitions(look, "agreement", limit, cursor)
+        return await definitions(look, "agreement", limit, cursor)
 
     @router.get("/agreements/{agreement}")
     async def get_agreement(agreement: UUID, look: Annotated[Look, doors.query("agreement.read")]) -> Response:
         """An agreement and its version."""
-        return await _definition(look, "agreement", agreement)
+        shown, version = await definition(look, "agreement", agreement)
+        return look.answer(shown, version=version)
 
     @router.put("/agreements/{agreement}")
     async def put_agreement(
         agreement: UUID, body: AgreementBody, ask: Annotated[Ask, doors.command("agreement.define")]
     ) -> Response:
         """Define an agreement under an id you choose, or replace it (If-Match); running clocks keep their revision."""
-        _check_scope(ask.caller, body.organisation)
+        check_scope(ask.caller, body.organisation)
 
         async def work(tx: Transaction) -> Answer:
             # One writer at a time, so that two agreements cannot take one selector.
             await tx.connection.execute("lock table agreement in share row exclusive mode")
-            loaded = await _loaded(tx, ask, agreement)
+            loaded = await loaded_for_change(tx, ask, agreement)
             if loaded.version:
                 held = loaded.state.definition
-                _check_scope(ask.caller, held.organisation if isinstance(held, AgreementDefined) else None, held=True)
-            found = await latest_calendar(tx.connection, str(body.calendar))
-            if found is None:
-                problem = FieldError("/calendar", "Define the calendar first.")
-                raise Invalid("There is no such calendar. Define it first or name another.", [problem])
-            await _check_selector(tx, str(agreement), body)
-            command = DefineAgreement(
-                name=body.name,
-                calendar_id=str(body.calendar),
-                calendar=found[1],
-                targets=tuple(target.model_dump(exclude_none=True) for target in body.targets),
-                pausing_reasons=tuple(body.pausing_reasons),
-                warning_percent=tuple(body.warning_percent),
-                at=tx.now,
-                organisation=body.organisation,
-                service=body.service,
-            )
-            return await _defined(tx, ask, "agreement", agreement, command, loaded, body.organisation)
+                check_scope(ask.caller, held.organisation if isinstance(held, AgreementDefined) else None, held=True)
+            calendar = await named_calendar(tx.connection, body.calendar)
+            command = await agreement_command(tx.connection, agreement, body, str(body.calendar), calendar, tx.now)
+            return await defined(tx, ask, "agreement", agreement, command, loaded, body.organisation)
 
         return await ask.run(work)
 
+    router.include_router(trace_routes(running))
+    add_preview_routes(router, running)
     return router
-
-
-async def _loaded(tx: Transaction, ask: Ask, aggregate: UUID) -> Loaded[DefinitionState]:
-    loaded = await tx.load(DEFINITION, str(aggregate))
-    if loaded.version and ask.expected_version is None:
-        raise Problem("if_match_required")
-    return loaded
-
-
-async def _defined(
-    tx: Transaction,
-    ask: Ask,
-    kind: str,
-    aggregate: UUID,
-    command: DefineCalendar | DefineAgreement,
-    loaded: Loaded[DefinitionState],
-    organisation: str | None,
-) -> Answer:
-    await tx.execute(
-        DEFINITION, str(aggregate), command, ask.metadata(organisation), expected_version=ask.expected_version
-    )
-    after = await tx.load(DEFINITION, str(aggregate))
-    definition = after.state.definition
-    body = {} if definition is None else definition.model_dump(mode="json")
-    return Answer(
-        {"id": str(aggregate), **body},
-        status=200 if loaded.version else 201,
-        version=after.version,
-        location=None if loaded.version else f"/api/sla/v1/{kind}s/{aggregate}",
-    )
-
-
-async def _definitions(look: Look, kind: str, limit: int, cursor: str | None) -> Page[dict[str, Any]]:
-    after = None if cursor is None else decode_cursor(cursor, str)[0]
-    rows = await look.pool.fetch(
-        f"{_select(kind)} and ($2::text is null or {kind}.id > $2) order by {kind}.id limit $3",
-        look.organisations(),
-        after,
-        limit + 1,
-    )
-    return look.page(rows, limit, lambda row: (row["id"],), _shown)
-
-
-async def _definition(look: Look, kind: str, aggregate: UUID) -> Response:
-    row = await look.pool.fetchrow(f"{_select(kind)} and {kind}.id = $2", look.organisations(), str(aggregate))
-    if row is None:
-        raise NotFound(f"There is no such {kind}.")
-    return look.answer(_shown(row), version=row["version"])
-
-
-def _select(kind: str) -> str:
-    scope = "organisation is null or organisation = any($1)" if kind == "agreement" else "true"
-    return (
-        f"select {kind}.id, {kind}.version, {kind}_revision.definition::text as definition from {kind}"
-        f" join {kind}_revision on {kind}_revision.{kind} = {kind}.id"
-        f" and {kind}_revision.revision = {kind}.revision where ($1::text[] is null or {scope})"
-    )
-
-
-def _shown(row: Any) -> dict[str, Any]:
-    return {"id": row["id"], **json.loads(row["definition"])}
-
-
-def _check_scope(caller: Caller, organisation: str | None, *, held: bool = False) -> None:
-    if caller.organisations is None or organisation in caller.organisations:
-        return
-    if held and organisation is not None:
-        raise NotFound("There is no such agreement.")
-    raise Forbidden("Your token is limited to some organisations. Name one of them as the agreement's organisation.")
-
-
-async def _check_selector(tx: Transaction, agreement: str, body: AgreementBody) -> None:
-    other = await tx.connection.fetchval(
-        "select name from agreement where organisation is not distinct from $1 and service is not distinct from $2"
-        " and id <> $3",
-        body.organisation,
-        body.service,
-        agreement,
-    )
-    if other is not None:
-        raise RuleViolated(
-            f"The agreement “{other}” is for the same organisation and service. Replace that one or choose others.",
-            rule="selector_taken",
-        )
-
-
-async def _check_agreements(tx: Transaction, calendar: str, command: DefineCalendar) -> None:
-    """Hours too rare for the agreements that name the calendar would leave their incidents without a due date."""
-    wanted = calendar_from(command.definition)
-    rows = await tx.connection.fetch(
-        "select definition::text as definition from agreement_revision join agreement on id = agreement"
-        " and agreement_revision.revision = agreement.revision where definition->>'calendar' = $1",
-        calendar,
-    )
-    for row in rows:
-        agreement = AgreementDefined.read(json.loads(row["definition"]))
-        for target in agreement.targets:
-            longest = max(target.get("response_seconds") or 0, target.get("resolution_seconds") or 0)
-            if not reaches(wanted, tx.now, longest):
-                raise RuleViolated(
-                    f"The agreement “{agreement.name}” has a target that these hours never reach. Open more hours, or"
-                    " shorten the target first.",
-                    rule="target_out_of_reach",
-                )

@@ -9,6 +9,7 @@ from sla.permissions import PERMISSIONS
 from sla.projections.clock import CLOCKS
 from sla.projections.definitions import DEFINITIONS
 from sla.reactors import CLOCKS_SUBSCRIPTION
+from sla.rescheduling import APPLICATION_QUEUE, APPLICATIONS
 from sla.seed import seed
 from sla.timers import CLOCK_QUEUE, CLOCK_TIMERS
 
@@ -18,8 +19,8 @@ SERVICE: Final = Service(
     messages=ZH,
     routes=routes,
     permissions=PERMISSIONS,
-    inline=(DEFINITIONS, CLOCKS, CLOCK_TIMERS),
+    inline=(DEFINITIONS, CLOCKS, CLOCK_TIMERS, APPLICATIONS),
     subscriptions=(CLOCKS_SUBSCRIPTION,),
-    timers=(CLOCK_QUEUE,),
+    timers=(CLOCK_QUEUE, APPLICATION_QUEUE),
     seed=seed,
 )

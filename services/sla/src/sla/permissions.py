@@ -10,4 +10,5 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "agreement.read": _STAFF,
     "calendar.define": frozenset({"lead"}),
     "agreement.define": frozenset({"lead"}),
+    "agreement.preview": frozenset({"lead", "analyst"}),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sla.domain.calendar import Calendar
+from sla.domain.calendar import Calendar, is_provisional
 from sla.domain.clock import Interval, Reading, read
 from sla.projections.clock import MEMORY
 from sla.projections.definitions import parse_calendar
@@ -16,7 +16,8 @@ class ClockView(BaseModel):
     """A clock at `as_of`. Seconds are whole seconds of working time; `remaining_seconds` falls below 0 after a breach.
 
     `breached_at` is computed; `breach_announced` says whether subscribers know, `provisional` that they were told
-    while the bus was silent.
+    while the bus was silent. `due_provisional`: the calendar's days are not confirmed that far, so the due instant may
+    move.
     """
 
     id: str
@@ -37,6 +38,7 @@ class ClockView(BaseModel):
     elapsed_seconds: int
     remaining_seconds: int | None
     due_at: datetime | None
+    due_provisional: bool
     warning_percent: list[int]
     warned: list[int]
     breached_at: datetime | None
@@ -120,6 +122,7 @@ def _figures(row: Mapping[str, Any], now: datetime) -> tuple[dict[str, Any], Rea
         "elapsed_seconds": _whole(reading.elapsed),
         "remaining_seconds": None if reading.remaining is None else -_whole(-reading.remaining),
         "due_at": reading.due,
+        "due_provisional": reading.due is not None and is_provisional(calendar, reading.due),
         "warning_percent": list(state.warning_percent),
         "warned": list(row["warned"]),
         "breached_at": state.breached_at(reading),

@@ -4,7 +4,7 @@ A clock belongs to its incident: events carry the incident's id and are partitio
 subscriber needs to act without having seen the incident yet, since order between contexts is never relied on.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
@@ -29,8 +29,49 @@ _SUBJECT: dict[str, Any] = {
 }
 
 
+class DayHours(BaseModel):
+    """A working interval of a dated day, HH:MM local; one that closes at or before it opens closes the next day."""
+
+    opens: str
+    closes: str
+
+
+class CalendarDay(BaseModel):
+    """A dated day that differs from the week: closed, or open in hours of its own, which win over it.
+
+    `source`: `library` where published holidays say so, `own` where an operator does.
+    """
+
+    date: date
+    kind: Literal["closed", "open"]
+    hours: list[DayHours] | None = None
+    name_zh: str | None = None
+    name_en: str | None = None
+    source: Literal["library", "own"] = "own"
+
+
+class CalendarHolidays(BaseModel):
+    """Which published holidays were asked for, and which release of the library told them, for which years.
+
+    `known_through`: the last day for which all of them were published, as far as the library knows.
+    """
+
+    country: str
+    subdivision: str | None = None
+    library: str
+    version: str
+    from_year: int
+    to_year: int
+    known_through: date
+
+
 class CalendarDefined(Event):
-    """A calendar of working hours was defined or replaced. `weekly` counts Monday as 0; times are HH:MM local."""
+    """A calendar of working hours was defined or replaced. `weekly` counts Monday as 0; times are HH:MM local.
+
+    An interval that closes at or before it opens closes the next day. `days` win over `weekly`, and are all that is
+    needed to compute with: `holidays`, `exceptions` and `make_up_weekday` (whose hours a working day without hours of
+    its own has) say what was asked for. Due instants after `confirmed_through` may move when more is published.
+    """
 
     type_name: ClassVar[str] = "sla.CalendarDefined.v1"
     name: str
@@ -39,6 +80,11 @@ class CalendarDefined(Event):
     weekly: list[dict[str, Any]] = Field(default=[])
     default: bool = False
     revision: int
+    holidays: CalendarHolidays | None = None
+    exceptions: list[CalendarDay] = Field(default=[])
+    make_up_weekday: int | None = None
+    days: list[CalendarDay] = Field(default=[])
+    confirmed_through: date | None = None
     example: ClassVar[dict[str, Any]] = {
         "name": "办公时间",
         "time_zone": "Asia/Shanghai",
@@ -47,6 +93,19 @@ class CalendarDefined(Event):
         "default": False,
         "revision": 1,
     }
+
+
+class CalendarApplied(Event):
+    """The clocks that run on a calendar shall be computed with this revision of it, from their beginning.
+
+    An `SLAClockRescheduled` follows for each of them, and `SLABreachWithdrawn` where a breach is none any more.
+    """
+
+    type_name: ClassVar[str] = "sla.CalendarApplied.v1"
+    partition_by: ClassVar[str | None] = "calendar"
+    calendar: str
+    revision: int
+    example: ClassVar[dict[str, Any]] = {"calendar": "0192f0c4-0000-7000-8000-00000000ca1e", "revision": 2}
 
 
 class AgreementDefined(Event):
@@ -238,6 +297,35 @@ class SLAClockRestated(ClockEvent):
         "because": "0192f0c4-0000-7000-8000-00000000e4e7",
         "at": "2026-11-22T02:00:00Z",
         "standing": {"state": "paused", "elapsed_seconds": 3600},
+    }
+
+
+class SLAClockRescheduled(ClockEvent):
+    """Another revision of the calendar applies, as if from the start; `standing` holds the new figures.
+
+    Both due instants are absent while paused; they are equal where the revision moves nothing. `because` is the
+    id of the `CalendarApplied`. Warnings announced before are not announced again.
+    """
+
+    type_name: ClassVar[str] = "sla.SLAClockRescheduled.v1"
+    calendar: str
+    calendar_revision: int
+    previous_calendar_revision: int
+    time_zone_database: str
+    elapsed_seconds: int
+    previous_due_at: datetime | None = None
+    due_at: datetime | None = None
+    because: str
+    example: ClassVar[dict[str, Any]] = {
+        **_SUBJECT,
+        "calendar": "0192f0c4-0000-7000-8000-00000000ca1e",
+        "calendar_revision": 2,
+        "previous_calendar_revision": 1,
+        "time_zone_database": "2026a",
+        "elapsed_seconds": 600,
+        "previous_due_at": "2027-02-05T05:00:00Z",
+        "due_at": "2027-02-11T05:00:00Z",
+        "because": "0192f0c4-0000-7000-8000-0000000a9917",
     }
 
 

@@ -106,6 +106,7 @@ class _Told:
         self._last: HistoryRow | None = None
         self._at: datetime | None = None
         self._seen: Counter[str] = Counter()
+        self._started = False
 
     def of(self, row: HistoryRow) -> Iterator[Step]:
         self._row = row
@@ -133,6 +134,7 @@ class _Told:
         self.notes.append(Note(self._row.line, self._row.number, kind, text))
 
     def _after(self, event: Event) -> Event:
+        self._started = self._started or isinstance(event, IncidentStarted)
         self._incident = DECIDER.evolve(self._incident, event)
         return event
 
@@ -222,8 +224,8 @@ class _Told:
             case "active":
                 if state is State.ON_HOLD:
                     yield IncidentResumed()
-                elif state is not State.IN_PROGRESS:
-                    yield IncidentStarted(assignee=self._row.assignee)
+                if state is not State.IN_PROGRESS and not (state is State.ON_HOLD and self._started):
+                    yield IncidentStarted(assignee=self._row.assignee)  # also where it waited before anybody began
             case "held":
                 yield from self._held()
             case "resolved" if state is not State.RESOLVED:

@@ -14,6 +14,7 @@ from opsledger_events.contexts.sla import (
     SLAClockCancelled,
     SLAClockContinued,
     SLAClockPaused,
+    SLAClockRescheduled,
     SLAClockRestated,
     SLAClockResumed,
     SLAClockRetargeted,
@@ -34,6 +35,7 @@ ClockFact = (
     | SLABreached
     | SLABreachWithdrawn
     | SLAClockRestated
+    | SLAClockRescheduled
     | SLAMet
     | SLAMissed
     | SLAClockContinued
@@ -80,7 +82,7 @@ def fold_clock(row: ClockRow, event: ClockFact, time: datetime, organisation: st
         case SLABreachWithdrawn():
             if event.target_seconds is None or event.target_seconds == row.target_seconds:
                 row.breached_at, row.provisional, row.withdrawn = None, False, True
-        case SLAClockRestated():
+        case SLAClockRestated() | SLAClockRescheduled():
             pass
         case SLAClockContinued():
             row.stopped_at, row.met, row.overrun_seconds = None, None, None

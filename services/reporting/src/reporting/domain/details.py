@@ -20,7 +20,6 @@ from opsledger_events.contexts.incident import (
     IncidentReopened,
     IncidentResolved,
 )
-from reporting.domain.daily import Daily
 from reporting.domain.days import date_key, whole_seconds
 from reporting.domain.incidents import IncidentFact, fold_incident
 from reporting.domain.rows import AlertRow, EventRow, IncidentRow, StretchRow
@@ -47,7 +46,6 @@ class Details:
     events: list[EventRow] = field(default_factory=list)
     stretches: dict[tuple[str, int], StretchRow] = field(default_factory=dict)
     alerts: dict[tuple[str, int], AlertRow] = field(default_factory=dict)
-    daily: Daily = field(default_factory=Daily)
 
 
 def fold_with_details(details: Details, row: IncidentRow, envelope: Envelope, event: IncidentFact) -> None:
@@ -82,30 +80,23 @@ def fold_with_details(details: Details, row: IncidentRow, envelope: Envelope, ev
             envelope.importid,
         )
     )
-    details.daily.reach(min(time, envelope.recordedtime))
 
 
 def _move(details: Details, row: IncidentRow, envelope: Envelope, event: IncidentFact) -> None:
-    time, daily = envelope.time, details.daily
+    time = envelope.time
     began, team, priority = row.stretch_began_at, row.team, row.priority_key
     fold_incident(row, event, time, envelope.organisation, envelope.actor)
     opened = row.opened_at or time
-    said = row.organisation or "", row.service or ""
-    present = row.priority_key, row.team or "", *said
     if began is not None and row.state in OPEN and (team, priority) == (row.team, row.priority_key):
         return
     if began is not None:
         key = row.incident_id, row.stretch_count
         details.stretches[key] = _stretch(row, began, time, opened, priority, team)
-        daily.ended((priority, team or "", *said), time, opened)
         row.stretch_began_at = None
     if row.state in OPEN:
         row.stretch_count, row.stretch_began_at = row.stretch_count + 1, time
         key = row.incident_id, row.stretch_count
         details.stretches[key] = _stretch(row, time, None, opened, row.priority_key, row.team)
-        daily.began(present, time, opened)
-    if isinstance(event, IncidentOpened | IncidentResolved | IncidentReopened | IncidentCancelled):
-        daily.happened(present, time, type(event))
 
 
 def _stretch(

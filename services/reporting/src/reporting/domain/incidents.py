@@ -73,8 +73,7 @@ def fold_incident(
         case IncidentAlertStateChanged():
             if event.state == "resolved":
                 row.alert_firing_since = None
-            elif row.alert_firing_since is None:
-                row.alert_fingerprint = row.alert_fingerprint or event.fingerprint
+            elif row.alert_firing_since is None and row.alert_fingerprint is not None:
                 row.alert_firing_since, row.alert_count = event.occurred_at, row.alert_count + 1
         case IncidentHeld():
             row.state = "on_hold"

@@ -5,7 +5,7 @@ surrogate key is the database's affair.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from reporting.domain.days import NO_DATE
@@ -197,29 +197,6 @@ class AlertRow:
     organisation: str | None
     service: str | None
     category: str | None
-
-
-@dataclass(slots=True)
-class BacklogRow:
-    """What a batch adds to one day's backlog of one priority, team, organisation and service. Empty text: none."""
-
-    local_date: date
-    priority_key: int
-    team: str
-    organisation: str
-    service: str
-    date_key: int
-    open_count: int = 0
-    age_seconds: int = 0
-    age_under_1_day: int = 0
-    age_1_to_3_days: int = 0
-    age_3_to_7_days: int = 0
-    age_7_to_30_days: int = 0
-    age_over_30_days: int = 0
-    opened_count: int = 0
-    resolved_count: int = 0
-    reopened_count: int = 0
-    cancelled_count: int = 0
 
 
 @dataclass(slots=True, frozen=True)

@@ -218,7 +218,7 @@ comment on column mart.fact_alert.service is 'Service that is affected (服务)'
 comment on column mart.fact_alert.service_key is 'Service that is affected; joins dim_service; -1 if none';
 comment on column mart.fact_alert.category is 'Category given at opening (类别)';
 
-comment on table mart.fact_backlog_daily is
+comment on view mart.fact_backlog_daily is
   'Backlog: one row per day of Asia/Shanghai, priority, team, organisation and service that has anything to tell; up to the day of the latest event, whose counts are as of that event (每日未结快照)';
 comment on column mart.fact_backlog_daily.local_date is 'The day, in Asia/Shanghai (日期)';
 comment on column mart.fact_backlog_daily.priority_key is
@@ -246,15 +246,11 @@ comment on column mart.fact_backlog_daily.resolved_count is
 comment on column mart.fact_backlog_daily.reopened_count is 'Reopenings on the day (当日重开)';
 comment on column mart.fact_backlog_daily.cancelled_count is 'Incidents cancelled on the day (当日取消)';
 
-comment on table mart.backlog_horizon is
-  'The last day that fact_backlog_daily tells: one row (快照截止日)';
-comment on column mart.backlog_horizon.context is 'The source context: incident';
-comment on column mart.backlog_horizon.local_date is 'Day of the latest event, in Asia/Shanghai';
 comment on type reporting.incident_row_2 is 'A row of fact_incident on its way there';
 comment on type reporting.clock_row_2 is 'A row of fact_sla_clock on its way there';
 comment on type reporting.event_row is 'A row of fact_incident_event on its way there';
 comment on type reporting.stretch_row is 'A row of fact_incident_stretch on its way there';
 comment on type reporting.alert_row is 'A row of fact_alert on its way there';
-comment on type reporting.backlog_row is 'A row of fact_backlog_daily on its way there';
 comment on type reporting.item_row is 'A row of dim_configuration_item on its way there';
 comment on function reporting.key_of_item is 'The key of a version of an item, a new one for a new version';
+comment on function reporting.backlog_daily is 'What mart.fact_backlog_daily shows';

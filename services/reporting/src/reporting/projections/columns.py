@@ -8,7 +8,7 @@ its unqualified names find. An array of rows costs the client half as much as an
 import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final, Generic, TypeVar, get_type_hints
 
 R = TypeVar("R")
@@ -20,7 +20,6 @@ _TYPES: Final[dict[Any, str]] = {
     int | None: "bigint",
     bool: "boolean",
     bool | None: "boolean",
-    date: "date",
     datetime: "timestamp with time zone",
     datetime | None: "timestamp with time zone",
 }
@@ -63,7 +62,7 @@ class RowTable(Generic[R]):
     """How rows of one class are read from and written to their table, always by unqualified name.
 
     `row_type` is their composite type in schema `reporting`: the columns in order, then the places of what they name.
-    `lasting` are columns in which nothing means for ever; `sums` those to which a row adds.
+    `lasting` are columns in which nothing means for ever.
     """
 
     def __init__(
@@ -75,7 +74,6 @@ class RowTable(Generic[R]):
         key: int = 1,
         names: Sequence[Naming] = (TEAM,),
         lasting: Collection[str] = (),
-        sums: Collection[str] = (),
     ) -> None:
         hints = get_type_hints(row)
         columns = [field.name for field in fields(row)]  # type: ignore[arg-type] # rows are dataclasses
@@ -95,14 +93,11 @@ class RowTable(Generic[R]):
         keyed = [*columns, *(found.key for found in names)]
         told = [f"coalesce(told.{name}, 'infinity')" if name in lasting else f"told.{name}" for name in columns]
         self._insert = (
-            f"insert into {table} as kept ({', '.join(keyed)}) select {', '.join(told + [n.found for n in names])}"
+            f"insert into {table} ({', '.join(keyed)}) select {', '.join(told + [n.found for n in names])}"
             " from unnest(${parameter}::reporting." + row_type + "[]) as told"
             f" on conflict ({keys}) do "
         )
-        updates = [
-            f"{name} = kept.{name} + excluded.{name}" if name in sums else f"{name} = excluded.{name}"
-            for name in keyed[key:]
-        ]
+        updates = [f"{name} = excluded.{name}" for name in keyed[key:]]
         self._update = f"update set {', '.join(updates)}"
 
     async def load(self, connection: Any, keys: Iterable[str]) -> dict[str, R]:

@@ -12,10 +12,8 @@ from opsledger_runtime.projections import Projection, Table
 from opsledger_runtime.store import Transaction
 from opsledger_runtime.subscriptions import Subscription
 from reporting.domain.batch import READS, Rows, fold, needed, read
-from reporting.domain.daily import MEASURES
 from reporting.domain.rows import (
     AlertRow,
-    BacklogRow,
     ClockRow,
     EventRow,
     IncidentRow,
@@ -23,7 +21,7 @@ from reporting.domain.rows import (
     StretchRow,
     TeamRow,
 )
-from reporting.projections import backlog, items
+from reporting.projections import items
 from reporting.projections.columns import ORGANISATION, SERVICE, TEAM, Naming, RowTable
 from reporting.projections.naming import DIMENSIONS, NAMING, numbered
 from reporting.projections.progress import RECORD, marks
@@ -41,7 +39,6 @@ STRETCHES: Final = RowTable(
     StretchRow, "fact_incident_stretch", "stretch_row", key=2, names=_SUBJECT, lasting=("ended_at",)
 )
 ALERTS: Final = RowTable(AlertRow, "fact_alert", "alert_row", key=2, names=_SUBJECT)
-BACKLOG: Final = RowTable(BacklogRow, "fact_backlog_daily", "backlog_row", key=5, names=_SUBJECT, sums=MEASURES)
 
 _FORMED: Final = "select team, name, member_count, formed_at, changed_at from dim_team where team = any($1::text[])"
 _FORM: Final = """
@@ -80,7 +77,6 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope], progress: Seque
             rows.teams[found["team"]] = TeamRow(*found)
     if keys.items or keys.classes:
         rows.items = await items.load(connection, keys.items, keys.classes)
-    rows.details.daily.horizon = horizon = await backlog.horizon(connection)
     fold(rows, batch)
     await _save(connection, rows, progress)
     if formed := [row for row in rows.teams.values() if row.changed_at is not None]:
@@ -88,7 +84,6 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope], progress: Seque
         await connection.execute(_FORM, *zip(*told, strict=True))
     if rows.items.versions or rows.items.classes:
         await items.follow_services(connection, rows.items)
-    await backlog.follow(connection, rows.details.daily, horizon)
 
 
 async def _save(connection: Any, rows: Rows, progress: Sequence[Sequence[Any]]) -> None:
@@ -118,7 +113,6 @@ async def _save(connection: Any, rows: Rows, progress: Sequence[Sequence[Any]]) 
         (EVENTS.adding, EVENTS.values(details.events, numbers)),
         (STRETCHES.writing, STRETCHES.values(details.stretches.values(), numbers)),
         (ALERTS.writing, ALERTS.values(details.alerts.values(), numbers)),
-        (BACKLOG.writing, BACKLOG.values(details.daily.changes(), numbers)),
         (items.ITEMS.writing, items.ITEMS.values(rows.items.versions.values(), numbers)),
     )
     facts = [(write, values) for write, values in parts if values]
@@ -166,12 +160,6 @@ MART: Final = Projection(
         Table("fact_incident_event", ("incident_id", "version"), volatile=(*_KEYS, "actor_key")),
         Table("fact_incident_stretch", ("incident_id", "stretch_no"), volatile=_KEYS),
         Table("fact_alert", ("incident_id", "episode_no"), volatile=_KEYS),
-        Table(
-            "fact_backlog_daily",
-            ("local_date", "priority_key", "team", "organisation", "service"),
-            volatile=_KEYS,
-        ),
-        Table("backlog_horizon", ("context",)),
     ),
     apply=apply,
 )

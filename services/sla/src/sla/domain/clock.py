@@ -22,7 +22,7 @@ from typing import Literal
 
 from sla.domain.calendar import Calendar, add, elapsed
 
-FactKind = Literal["opened", "held", "resumed", "targeted", "stopped", "continued", "cancelled"]
+FactKind = Literal["opened", "held", "resumed", "targeted", "stopped", "continued", "cancelled", "rescheduled"]
 State = Literal["running", "paused", "stopped", "cancelled"]
 ZERO = timedelta(0)
 
@@ -32,6 +32,7 @@ class Fact:
     """Something that happened to the clock at `at`; `event` is the id of the event that told it.
 
     `opened` and `targeted` carry a target in seconds of working time (None: none agreed), `held` a reason.
+    `rescheduled` changes nothing by itself: the terms are others, and what is told of before it comes late.
     `order` tells apart what happened at one instant.
     """
 
@@ -120,10 +121,18 @@ class _Walk:
 def read(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
     """The clock as of `now`; None where it was not opened by then."""
     walk = _walk(tuple(fact for fact in facts if fact.at <= now), terms)
+    return _shown(walk, terms, now, _trace(walk.segments, terms.calendar, now))
+
+
+def judge(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
+    """As `read`, once and without a trace: for many clocks, each of which is asked one thing."""
+    return _shown(_walked(tuple(fact for fact in facts if fact.at <= now), terms), terms, now, ())
+
+
+def _shown(walk: _Walk, terms: Terms, now: datetime, trace: tuple[Interval, ...]) -> Reading | None:
     if not walk.segments:
         return None
     last = walk.segments[-1]
-    trace = _trace(walk.segments, terms.calendar, now)
     passed = [mark for mark in walk.marks if mark.at <= now]
     breach = next((mark for mark in passed if mark.percent is None and mark.target == walk.target), None)
     return Reading(
@@ -170,6 +179,10 @@ def _next_target(state: State | None, target: int | None, fact: Fact) -> int | N
 @lru_cache(maxsize=256)
 def _walk(facts: tuple[Fact, ...], terms: Terms) -> _Walk:
     """Asked several times over for one decision: what is due, what it says, what stands afterwards."""
+    return _walked(facts, terms)
+
+
+def _walked(facts: Sequence[Fact], terms: Terms) -> _Walk:
     ordered = _in_order(facts)
     walk = _Walk()
     known: set[tuple[int | None, int]] = set()

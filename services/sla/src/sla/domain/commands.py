@@ -92,6 +92,15 @@ class CancelClock(ClockCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RescheduleClock(ClockCommand):
+    """`calendar` is a later revision of the clock's own; `previous` is the one that it names."""
+
+    previous: Calendar
+    calendar_revision: int
+    time_zone_database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnnounceWarning(ClockCommand):
     """By `at` the share `percent` of the target may have elapsed."""
 
@@ -115,16 +124,20 @@ class AdmitLateReport(ClockCommand):
     report: FactCommand
 
 
-Command = StartClock | FactCommand | AnnounceWarning | AnnounceBreach | AdmitLateReport
+Command = StartClock | FactCommand | AnnounceWarning | AnnounceBreach | AdmitLateReport | RescheduleClock
 
 
 @dataclass(frozen=True, slots=True)
 class DefineCalendar:
-    """Define or replace a calendar; `definition` is its JSON form."""
+    """Define or replace a calendar; `definition` is its JSON form, with its days resolved and what was asked for.
+
+    Where `at` is given, a calendar that does not open within a year of it is refused.
+    """
 
     name: str
     definition: dict[str, Any]
     default: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +153,12 @@ class DefineAgreement:
     at: datetime
     organisation: str | None = None
     service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyCalendar:
+    """Compute the running clocks of a calendar with its revision `revision`, of which `latest` is the last."""
+
+    calendar: str
+    revision: int
+    latest: int

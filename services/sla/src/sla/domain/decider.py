@@ -19,6 +19,7 @@ from opsledger_events.contexts.sla import (
     SLAClockCancelled,
     SLAClockContinued,
     SLAClockPaused,
+    SLAClockRescheduled,
     SLAClockRestated,
     SLAClockResumed,
     SLAClockRetargeted,
@@ -40,6 +41,7 @@ from sla.domain.commands import (
     ContinueClock,
     FactCommand,
     PauseClock,
+    RescheduleClock,
     ResumeClock,
     RetargetClock,
     StartClock,
@@ -59,6 +61,8 @@ def decide(command: Command, state: ClockState) -> Sequence[Event]:
             return announce(command, state)
         case AdmitLateReport():
             return admit_late_report(command, state)
+        case RescheduleClock():
+            return reschedule_clock(command, state)
         case _:
             return _record(command, state)
 
@@ -133,6 +137,38 @@ def admit_late_report(command: AdmitLateReport, state: ClockState) -> Sequence[E
             for one in false
         ]
     return [SLAClockRestated(**about, because=command.cause, standing=standing)]
+
+
+def reschedule_clock(command: RescheduleClock, state: ClockState) -> Sequence[Event]:
+    """The clock by another revision of its calendar, and breaches that are none by it; nothing once it stopped.
+
+    A breach that stands by both stays as announced.
+    """
+    before = _reading(state, replace(command, calendar=command.previous), command.at)
+    if before.state not in ("running", "paused") or state.calendar_revision >= command.calendar_revision:
+        return []
+    passed = {mark.key for mark in marks(state.facts, state.terms(command.calendar)) if mark.at <= command.at}
+    about = _about(command, state.metric)
+    events: list[Event] = []
+    after = state
+    for one in state.announced:
+        if one.percent is None and (None, one.target) not in passed:
+            withdrawn = SLABreachWithdrawn(**about, because=command.cause, due_at=one.at, target_seconds=one.target)
+            after = evolve(after, withdrawn)
+            events.append(withdrawn.model_copy(update={"standing": _standing(after, command)}))
+    reading = _reading(after, command, command.at)
+    rescheduled = SLAClockRescheduled(
+        **about,
+        calendar=state.calendar,
+        calendar_revision=command.calendar_revision,
+        previous_calendar_revision=state.calendar_revision,
+        time_zone_database=command.time_zone_database,
+        elapsed_seconds=_whole(reading.elapsed),
+        previous_due_at=before.due,
+        due_at=reading.due,
+        because=command.cause,
+    )
+    return [*events, *_with_standing(rescheduled, after, command)]
 
 
 def is_late(state: ClockState, at: datetime) -> bool:

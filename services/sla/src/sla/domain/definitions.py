@@ -13,10 +13,12 @@ from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined
 from opsledger_events.names import is_reason
 from opsledger_runtime.decider import Decider
 from opsledger_runtime.errors import FieldError, Invalid, RuleViolated
-from sla.domain.calendar import Calendar, add, calendar_from
+from sla.domain.calendar import Calendar, add, calendar_from, elapsed
 from sla.domain.commands import DefineAgreement, DefineCalendar
 
 _METRICS = ("response_seconds", "resolution_seconds")
+_ASKED = ("holidays", "exceptions", "make_up_weekday")
+_YEAR = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,17 @@ def define_calendar(command: DefineCalendar, state: DefinitionState) -> Sequence
     """A new revision, unless nothing would change."""
     if isinstance(state.definition, AgreementDefined):
         raise RuleViolated("This id names an agreement. Choose another id.", rule="id_taken")
+    calendar = calendar_from(command.definition)
+    if command.at is not None and not opens_within_a_year(calendar, command.at):
+        raise Invalid(
+            "The calendar does not open within a year: its exceptions close every working day. Take some back.",
+            [FieldError("/exceptions", "Leave a working day within the year open.")],
+            code="never_opens",
+        )
     defined = CalendarDefined(
         name=command.name,
-        **calendar_from(command.definition).definition(),
+        **calendar.definition(),
+        **{name: command.definition[name] for name in _ASKED if command.definition.get(name) is not None},
         default=command.default or (state.definition is not None and state.definition.default),
         revision=state.revision + 1,
     )
@@ -107,12 +117,19 @@ def _out_of_reach(command: DefineAgreement, pointer: str, seconds: dict[str, Any
 
 
 def reaches(calendar: Calendar, start: datetime, seconds: int) -> bool:
-    """Whether so much working time passes within the horizon."""
+    """Whether so much working time passes within the horizon, and the first of it within a year."""
+    if not opens_within_a_year(calendar, start):
+        return False
     try:
         add(calendar, start, timedelta(seconds=seconds))
     except (Invalid, OverflowError):
         return False
     return True
+
+
+def opens_within_a_year(calendar: Calendar, start: datetime) -> bool:
+    """Whether any working time passes in the year after `start`."""
+    return elapsed(calendar, start, start + _YEAR) > timedelta(0)
 
 
 def _unless_same(defined: CalendarDefined | AgreementDefined, state: DefinitionState) -> Sequence[Event]:

@@ -12,6 +12,7 @@ from opsledger_events.contexts.sla import (
     SLAClockCancelled,
     SLAClockContinued,
     SLAClockPaused,
+    SLAClockRescheduled,
     SLAClockResumed,
     SLAClockRetargeted,
     SLAClockStarted,
@@ -99,6 +100,7 @@ _KINDS: dict[type[Event], FactKind] = {
     SLAMissed: "stopped",
     SLAClockContinued: "continued",
     SLAClockCancelled: "cancelled",
+    SLAClockRescheduled: "rescheduled",
 }
 
 
@@ -124,6 +126,8 @@ def evolve(state: ClockState, event: Event) -> ClockState:
     target = event.target_seconds if isinstance(event, SLAClockRetargeted) else None
     reason = event.reason if isinstance(event, SLAClockPaused) else None
     fact = Fact(_KINDS[type(event)], at, event.cause or "", len(state.facts), reason, target)
+    if isinstance(event, SLAClockRescheduled):
+        state = replace(state, calendar_revision=event.calendar_revision)
     cancelled = isinstance(event, SLAClockCancelled)
     without_target = isinstance(event, SLAClockCancelled) and event.reason == "no_target"
     return replace(state, facts=(*state.facts, fact), cancelled=cancelled, without_target=without_target)

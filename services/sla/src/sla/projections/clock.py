@@ -22,6 +22,7 @@ from opsledger_events.contexts.sla import (
     SLAClockCancelled,
     SLAClockContinued,
     SLAClockPaused,
+    SLAClockRescheduled,
     SLAClockRestated,
     SLAClockResumed,
     SLAClockRetargeted,
@@ -42,6 +43,7 @@ CLOCK_EVENTS = (
     | SLABreached
     | SLABreachWithdrawn
     | SLAClockRestated
+    | SLAClockRescheduled
     | SLAMet
     | SLAMissed
     | SLAClockContinued

@@ -61,6 +61,16 @@ async def latest_calendar(connection: Any, calendar: str) -> tuple[int, Calendar
     return None if row is None else (row["revision"], parse_calendar(row["definition"]))
 
 
+async def agreements_on(connection: Any, calendar: str) -> list[AgreementDefined]:
+    """The agreements that name a calendar, as they stand."""
+    rows = await connection.fetch(
+        "select definition::text as definition from agreement_revision join agreement on id = agreement"
+        " and agreement_revision.revision = agreement.revision where definition->>'calendar' = $1",
+        calendar,
+    )
+    return [parse_agreement(row["definition"]) for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a new clock is promised: an agreement, and the calendar that it names as it stands now."""

@@ -1,0 +1,1 @@
+"""Why a clock shows what it shows: lines, sentences in two languages, a picture. Pure; no figure of its own."""
