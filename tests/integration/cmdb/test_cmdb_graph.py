@@ -106,7 +106,8 @@ async def test_a_merged_item_stands_for_its_duplicate(register: Register) -> Non
 
 
 async def test_items_of_other_organisations_are_neither_shown_nor_passed_through(register: Register) -> None:
-    await register.item("shared")
+    await register.item("shared", organisation="acme")
+    await register.item("nobody-s")
     await register.item("foreign", "application", organisation="globex")
     await register.item("own-a", "application", organisation="acme")
     await register.item("own-b", "business_service", organisation="acme")
@@ -115,6 +116,8 @@ async def test_items_of_other_organisations_are_neither_shown_nor_passed_through
     acme = register.headers("agent", organisations=["acme"])
     assert listed(await register.get("/items/shared/dependents", headers=acme)) == [("own-a", 1)]
     assert listed(await register.get("/items/shared/dependents")) == [("own-b", 2), ("foreign", 1), ("own-a", 1)]
+    answer = await register.http.get(f"{BASE}/items/nobody-s/dependents", headers=acme)
+    assert answer.status_code == 404, "as the register's lists have it"
     for path in ("dependents", "graph.svg", f"graph/difference?from={START.isoformat().replace('+', '%2B')}"):
         answer = await register.http.get(f"{BASE}/items/foreign/{path}", headers=acme)
         assert answer.status_code == 404

@@ -19,7 +19,7 @@ _FACTS: Final = (
     "key, name, item_class, environment, criticality, lifecycle, organisation, owner_team, administrator,"
     " database_administrator, attributes::text as attributes, merged_into"
 )
-_SCOPE: Final = "($2::text[] is null or organisation is null or organisation = any($2::text[]))"
+_SCOPE: Final = "($2::text[] is null or organisation = any($2::text[]))"
 # By the two indexes of relation, each of which begins with an end and knows what is still valid.
 _ENDS: Final = {
     Direction.DEPENDENTS: (("target", "source", "source_depends"), ("source", "target", "target_depends")),
