@@ -14,13 +14,13 @@ from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, R
 from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
 from opsledger_runtime.store import Transaction
-from sla.calendar_bodies import CalendarBody, FileBody
-from sla.calendar_views import CalendarDayView, days_view, with_warnings
+from sla.api.calendar_bodies import CalendarBody, FileBody
+from sla.api.calendar_views import CalendarDayView, days_view, with_warnings
+from sla.api.definitions import defined, definition, definitions, loaded_for_change
 from sla.calendars import asked_of, definition_of
 from sla.day_files.csv_file import read_csv
 from sla.day_files.ics_file import read_ics
 from sla.day_files.report import Report
-from sla.definition_doors import defined, definition, definitions, loaded_for_change
 from sla.domain.calendar import Calendar, calendar_from, local_date
 from sla.domain.calendar.days import FIRST_YEAR, LAST_YEAR
 from sla.domain.commands import DefineCalendar

@@ -4,8 +4,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from sla.api.definitions import Body, Name, Whole
 from sla.day_files.report import LONGEST_NAME
-from sla.definition_doors import Body, Name, Whole
 from sla.domain.calendar.days import MOST_DAYS, MOST_INTERVALS
 
 LONGEST_FILE: Final = 300_000

@@ -12,8 +12,8 @@ from opsledger_runtime import ids
 from opsledger_runtime.errors import Invalid, NotFound
 from opsledger_runtime.http import Answer, Ask
 from opsledger_runtime.store import Transaction
-from sla.calendar_api import check_scope
-from sla.definition_doors import Body
+from sla.api.calendars import check_scope
+from sla.api.definitions import Body
 from sla.domain.applications import APPLICATION
 from sla.domain.calendar import Calendar
 from sla.domain.clock import read

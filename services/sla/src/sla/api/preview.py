@@ -16,15 +16,15 @@ from opsledger_runtime.auth import Caller
 from opsledger_runtime.errors import FieldError, Invalid
 from opsledger_runtime.http import Cursor, Limit, Look, decode_cursor
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
-from sla.agreement_drafts import AgreementTerms, agreement_command, check_scope, named_calendar
-from sla.calendar_bodies import CalendarBody
+from sla.api.calendar_bodies import CalendarBody
+from sla.api.drafts import AgreementTerms, agreement_command, check_scope, named_calendar
+from sla.api.preview_views import PreviewView, preview_view
 from sla.calendars import definition_of
 from sla.domain.calendar import Calendar, always_open, calendar_from
 from sla.domain.commands import DefineCalendar
 from sla.domain.definitions import DefinitionState, define_agreement, define_calendar
 from sla.domain.preview import promise
 from sla.preview_findings import Period, Place, Wanted
-from sla.preview_views import PreviewView, preview_view
 from sla.previewing import run
 
 if TYPE_CHECKING:

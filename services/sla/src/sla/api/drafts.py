@@ -11,7 +11,7 @@ from pydantic import Field
 from opsledger_events import names
 from opsledger_runtime.auth import Caller
 from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, RuleViolated
-from sla.definition_doors import Body, Name, Whole
+from sla.api.definitions import Body, Name, Whole
 from sla.domain.calendar import Calendar
 from sla.domain.commands import DefineAgreement
 from sla.projections.definitions import latest_calendar

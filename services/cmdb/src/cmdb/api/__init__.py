@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 
 from cmdb import ownership
-from cmdb.api_classes import add_classes
-from cmdb.api_graph import add_graph
-from cmdb.api_intake import add_intake
-from cmdb.api_items import add_items
-from cmdb.api_quality import add_quality
-from cmdb.api_relations import add_relations
+from cmdb.api.classes import add_classes
+from cmdb.api.graph import add_graph
+from cmdb.api.intake import add_intake
+from cmdb.api.items import add_items
+from cmdb.api.quality import add_quality
+from cmdb.api.relations import add_relations
 from cmdb.settings import CmdbSettings
 
 if TYPE_CHECKING:
