@@ -10,13 +10,11 @@ import pytest
 from tests.chaos.checker import events_of
 from tests.chaos.read_models import caught_up, equal_to_rebuilt
 from tests.support.alertmanager import Alertmanager
-from tests.support.histories import KNOWN, LISBON, LOGS
+from tests.support.histories import KNOWN, LISBON, LOGS, import_into
 from tests.support.servicenow_log import expected, read_log
 from tests.support.waiting import eventually
 
 from incident.importing.story import incident_id
-from opsledger.importing_history import Wanted, import_history
-from opsledger.telling import Teller
 from opsledger_runtime.testing.harness import Harness
 from opsledger_runtime.testing.smtp_sink import SmtpSink
 
@@ -48,19 +46,6 @@ async def items(platform: Harness) -> Harness:
     return platform
 
 
-async def tell(platform: Harness) -> None:
-    service = next(running for running in platform.runnings if running.context == "incident")
-    environ = {
-        "OPSLEDGER_ENVIRONMENT": "test",
-        "OPSLEDGER_INSTALLATION": "test",
-        "OPSLEDGER_INCIDENT_DATABASE_URL": service.settings.database_url,
-        "OPSLEDGER_CLOCK_FILE": str(platform.clock_file),
-    }
-    await import_history(Wanted(LOG, "Europe/Lisbon"), platform.directory, environ, Teller())
-    service.relay.poke()  # it looks for what other processes wrote every second
-    await platform.quiet()
-
-
 async def count(platform: Harness) -> int:
     found = 0
     for running in platform.runnings:
@@ -70,7 +55,7 @@ async def count(platform: Harness) -> int:
 
 @pytest.fixture(scope="module")
 async def told(items: Harness) -> Harness:
-    await tell(items)
+    await import_into(items, LOG)
     return items
 
 
@@ -92,7 +77,7 @@ async def test_r67_an_alert_finds_its_item_and_the_team_that_owns_it(
 
 async def test_a_history_that_is_told_twice_is_recorded_once(told: Harness) -> None:
     before = await count(told)
-    await tell(told)
+    await import_into(told, LOG)
     assert await count(told) == before
     known = KNOWN[LOG]
     closed = [incident_id("servicenow", number) for number in {row["number"] for row in read_log(LOG)}]

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.histories import INVENTED
+from tests.support.histories import INVENTED, import_into
 
 from incident.importing.story import incident_id
-from opsledger.importing_history import Wanted, import_history
-from opsledger.telling import Teller
 from opsledger_runtime.testing.harness import Harness
 from opsledger_runtime.testing.smtp_sink import SmtpSink
 
@@ -34,16 +32,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def imported(platform: Harness, log: Path) -> Harness:
-    service = next(running for running in platform.runnings if running.context == "incident")
-    environ = {
-        "OPSLEDGER_ENVIRONMENT": "test",
-        "OPSLEDGER_INSTALLATION": "test",
-        "OPSLEDGER_INCIDENT_DATABASE_URL": service.settings.database_url,
-        "OPSLEDGER_CLOCK_FILE": str(platform.clock_file),
-    }
-    await import_history(Wanted(log, "Europe/Lisbon"), platform.directory, environ, Teller())
-    service.relay.poke()  # it looks for what other processes wrote every second
-    await platform.quiet()
+    await import_into(platform, log)
     return platform
 
 

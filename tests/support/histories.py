@@ -15,6 +15,9 @@ from incident.importing.history import Damaged, HistoryRow
 from incident.importing.local_time import zone
 from incident.importing.servicenow import ServiceNow
 from incident.importing.story import Story, story
+from opsledger.importing_history import Wanted, import_history
+from opsledger.telling import Teller
+from opsledger_runtime.testing.harness import Harness
 
 NAME = "servicenow_incident_log.csv"
 LISBON = zone("Europe/Lisbon")
@@ -73,3 +76,17 @@ def log_of(*rows: dict[str, str], header: Sequence[str] | None = None) -> bytes:
     written = [",".join(header or names)]
     written += [",".join({**usual, **row}[name] for name in header or names) for row in rows]
     return ("\n".join(written) + "\n").encode()
+
+
+async def import_into(platform: Harness, log: Path) -> None:
+    """Import a log into a running platform, as the command does, and wait until everybody has followed."""
+    service = next(running for running in platform.runnings if running.context == "incident")
+    environ = {
+        "OPSLEDGER_ENVIRONMENT": "test",
+        "OPSLEDGER_INSTALLATION": "test",
+        "OPSLEDGER_INCIDENT_DATABASE_URL": service.settings.database_url,
+        "OPSLEDGER_CLOCK_FILE": str(platform.clock_file),
+    }
+    await import_history(Wanted(log, "Europe/Lisbon"), platform.directory, environ, Teller())
+    service.relay.poke()  # it looks for what other processes wrote every second
+    await platform.quiet()

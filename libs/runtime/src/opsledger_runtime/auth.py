@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from opsledger_runtime import ids
 from opsledger_runtime.clock import machine_time
-from opsledger_runtime.errors import Forbidden
+from opsledger_runtime.errors import FieldError, Forbidden, Invalid
 
 ALGORITHMS: Final = ("ES256", "EdDSA", "Ed25519", "RS256")
 """Signatures that are accepted; `none` and shared secrets never are."""
@@ -71,6 +71,24 @@ class Caller:
         """Raise Forbidden unless the caller may create things for that organisation."""
         if not self.sees(organisation):
             raise Forbidden("You may not act for this organisation.", code="organisation_forbidden")
+
+    def acting_for(self, named: str | None) -> str | None:
+        """The organisation that it acts for: the one it names, else the only one it has.
+
+        Raises:
+            Invalid: it has several and names none.
+            Forbidden: it names one that it may not act for.
+        """
+        if named is None and self.organisations is not None:
+            if len(self.organisations) != 1:
+                raise Invalid(
+                    "Say for which organisation.",
+                    [FieldError("/organisation", "Name one of the organisations that you act for.")],
+                    code="organisation_missing",
+                )
+            return self.organisations[0]
+        self.require(named)
+        return named
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from opsledger_events import Envelope
 from opsledger_events.contexts.cmdb import RelationType
 from opsledger_runtime import ids
 from opsledger_runtime.auth import Caller
-from opsledger_runtime.errors import FieldError, Invalid, NotFound, RuleViolated
+from opsledger_runtime.errors import NotFound, RuleViolated
 from opsledger_runtime.store import Metadata, Transaction
 
 _WRITER: Final = (0x636D6462, 0)
@@ -183,25 +183,6 @@ def key_taken(key: str) -> RuleViolated:
     return RuleViolated(
         f"The key “{key}” names another item, or one that was merged into it. Choose another key.", rule="key_taken"
     )
-
-
-def own_organisation(caller: Caller, named: str | None) -> str | None:
-    """The organisation that a caller registers for: the one it names, else the only one it has.
-
-    Raises:
-        Invalid: it has several and names none.
-        Forbidden: it names one that it may not act for.
-    """
-    if named is None and caller.organisations is not None:
-        if len(caller.organisations) != 1:
-            raise Invalid(
-                "Say for which organisation.",
-                [FieldError("/organisation", "Name one of the organisations that you act for.")],
-                code="organisation_missing",
-            )
-        return caller.organisations[0]
-    caller.require(named)
-    return named
 
 
 def as_known(item: str, history: Sequence[Envelope]) -> ItemRow:

@@ -52,7 +52,7 @@ from opsledger_events import Envelope
 from opsledger_events.envelope import format_instant
 from opsledger_events.names import Name
 from opsledger_runtime.auth import Caller
-from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound
+from opsledger_runtime.errors import Forbidden, Invalid, NotFound
 from opsledger_runtime.http import Answer, Ask, Cursor, Doors, Limit, Look, Page, decode_cursor, version_after
 from opsledger_runtime.store import Metadata, Transaction
 
@@ -81,7 +81,7 @@ def _add_opening(router: APIRouter, doors: Doors) -> None:
     @router.post("/incidents", status_code=201, responses=_OPENED)
     async def open_incident(body: Open, ask: Annotated[Ask, doors.command("incident.open")]) -> Response:
         """Report an incident."""
-        organisation = own_organisation(ask.caller, body.organisation)
+        organisation = ask.caller.acting_for(body.organisation)
         requester = own_requester(ask.caller, body.requester)
         facts = body.model_dump(exclude={"occurred_at", "organisation", "requester"})
 
@@ -312,25 +312,6 @@ def _add_kept_aside(router: APIRouter, doors: Doors) -> None:
 def _kept_aside(row: Any) -> KeptAside:
     told = {"received_at": format_instant(row["received"]), "body": row["body"].decode("ascii")}
     return KeptAside.model_validate({**{name: row[name] for name in ("id", "source", "reason", "size")}, **told})
-
-
-def own_organisation(caller: Caller, named: str | None) -> str | None:
-    """The organisation that a caller opens for: the one it names, else the only one it has.
-
-    Raises:
-        Invalid: it has several and names none.
-        Forbidden: it names one that it may not act for.
-    """
-    if named is None and caller.organisations is not None:
-        if len(caller.organisations) != 1:
-            raise Invalid(
-                "Say for which organisation.",
-                [FieldError("/organisation", "Name one of the organisations that you act for.")],
-                code="organisation_missing",
-            )
-        return caller.organisations[0]
-    caller.require(named)
-    return named
 
 
 def own_requester(caller: Caller, named: str | None) -> str | None:

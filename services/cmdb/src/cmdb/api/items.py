@@ -56,7 +56,7 @@ def _add_registering(router: APIRouter, doors: Doors) -> None:
     @router.post("/items", status_code=201, responses=_NEW)
     async def register(body: Register, ask: Annotated[Ask, doors.command("item.write")]) -> Response:
         """Register an item."""
-        organisation = handlers.own_organisation(ask.caller, body.organisation)
+        organisation = ask.caller.acting_for(body.organisation)
 
         async def work(tx: Transaction) -> Answer:
             given = body.model_dump(exclude={"identifiers", "organisation"})
@@ -72,7 +72,7 @@ def _add_registering(router: APIRouter, doors: Doors) -> None:
         item: ItemPath, body: Describe, ask: Annotated[Ask, doors.command("item.write", if_match=True)]
     ) -> Response:
         """Replace what is said of an item (If-Match); who answers for it and its life cycle stay as they are."""
-        organisation = handlers.own_organisation(ask.caller, body.organisation)
+        organisation = ask.caller.acting_for(body.organisation)
 
         async def work(tx: Transaction) -> Answer:
             command = DescribeItem(

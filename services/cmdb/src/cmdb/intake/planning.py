@@ -122,7 +122,7 @@ class Planner:
         if missing:
             told = [FieldError(f"/{one}", "A new item needs it.") for one in missing]
             raise Invalid(f"A new item needs {' and '.join(missing)}.", told, code="line_invalid")
-        organisation = handlers.own_organisation(self.caller, line.stated.get("organisation"))
+        organisation = self.caller.acting_for(line.stated.get("organisation"))
         definition = self._definition(line.stated["item_class"])
         stated: dict[str, Any] = {"lifecycle": "operational", **line.stated, "organisation": organisation}
         facts = Facts(key=key, **stated, attributes=_parsed(line, definition), identifiers=line.identifiers)
