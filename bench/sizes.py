@@ -9,7 +9,7 @@ from typing import Any, Final
 class Sizes:
     """Durations are in seconds, rates in operations per second."""
 
-    command_seconds: float = 4.0
+    command_seconds: float = 3.0
     command_clients: tuple[int, ...] = (1, 16)
     command_histories: tuple[int, ...] = (0, 100_000, 1_000_000)
     command_body_bytes: int = 600
@@ -38,10 +38,10 @@ class Sizes:
     alerts_seconds: float = 5.0
 
     query_incidents: int = 1_000_000
-    query_requests: int = 200
+    query_requests: int = 120
     query_indicators: int = 3
 
-    size_rounds: int = 3
+    size_rounds: int = 2
 
 
 QUICK: Final[Mapping[str, Any]] = {
