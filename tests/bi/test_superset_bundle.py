@@ -61,8 +61,9 @@ async def bundled(database: str, postgres_url: str, tmp_path: Path) -> AsyncIter
     await owner.execute(f"create database {metadata}")
     try:
         await owner.execute(f"alter role bi_reader with login password '{PASSWORD}'")
-        where = f"{server.hostname}:{server.port}"
-        uri = f"postgresql+psycopg2://bi_reader@{where}/{urlsplit(database).path.lstrip('/')}"
+        where, name = f"{server.hostname}:{server.port}", urlsplit(database).path.lstrip("/")
+        await owner.execute(f'grant connect on database "{name}" to bi_reader')
+        uri = f"postgresql+psycopg2://bi_reader@{where}/{name}"
         bundle = runpy.run_path(str(DEPLOY / "bundle.py"))["bundle"](uri)
         meta_uri = f"postgresql+psycopg2://{server.username}:{server.password}@{where}/{metadata}"
         async with superset(folder, tmp_path, meta_uri) as there:
@@ -88,7 +89,7 @@ async def shown_by(there: Superset, *names: str) -> dict[str, list[dict[str, Any
 
 
 async def test_an_imported_history_is_shown_as_its_log_has_it(
-    platform: Harness, postgres_url: str, tmp_path: Path
+    reader: None, platform: Harness, postgres_url: str, tmp_path: Path
 ) -> None:
     await import_into(platform, LOGS[-1])
     rows = read_log(LOGS[-1])

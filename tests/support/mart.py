@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 @asynccontextmanager
 async def mart(url: str, now: datetime = NOW) -> AsyncIterator[EventStore]:
     """The migrated mart in an empty database, with the BI login's role."""
-    await _reader(url)
+    await create_reader(url)
     await migrate(
         url, [MigrationSet("opsledger_runtime", ("es",)), MigrationSet("reporting", ("mart", "reporting"))], None
     )
@@ -31,7 +31,8 @@ async def mart(url: str, now: datetime = NOW) -> AsyncIterator[EventStore]:
         await pool.close()
 
 
-async def _reader(url: str) -> None:
+async def create_reader(url: str) -> None:
+    """The read-only login of BI tools, which whoever creates roles creates before a service migrates."""
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("create role bi_reader login")
