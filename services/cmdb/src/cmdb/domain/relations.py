@@ -5,7 +5,7 @@ Built-in classes are told apart by what they are; a class of one's own may stand
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, assert_never, cast
+from typing import Final, assert_never
 
 from cmdb.domain.commands import RelateItems, RelationCommand, UnrelateItems
 from opsledger_events import Event
@@ -180,8 +180,3 @@ def evolve(state: Relation, event: Event) -> Relation:
 
 
 RELATION: Final[Decider[RelationCommand, Relation]] = Decider(decide, evolve, Relation())
-
-
-def relation_type(text: str) -> RelationType | None:
-    """The type of a name, if there is one."""
-    return cast(RelationType, text) if text in KINDS else None
