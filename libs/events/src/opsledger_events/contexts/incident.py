@@ -18,6 +18,7 @@ class IncidentOpened(Event):
 
     `external_number` is what `external_system` calls it, for an imported one. `parent` is the incident under which it
     is grouped at once (IncidentGrouped follows): whoever knows of that one need not be called for this one.
+    `criticality` is that of its configuration item, as it was known when the incident was opened.
     """
 
     type_name: ClassVar[str] = "incident.IncidentOpened.v1"
@@ -30,6 +31,7 @@ class IncidentOpened(Event):
     category: str | None = None
     service: str | None = None
     configuration_item: str | None = None
+    criticality: str | None = None
     organisation: str | None = None
     requester: str | None = None
     channel: Channel = "other"
@@ -82,11 +84,16 @@ class IncidentStarted(Event):
 
 
 class IncidentHeld(Event):
-    """Work waits for somebody else; whether clocks pause is the agreement's decision, by reason."""
+    """Work waits for somebody else; whether clocks pause is the agreement's decision, by reason.
+
+    `promised_at` is when the requester was told that work goes on (R13); `promised` is what was said.
+    """
 
     type_name: ClassVar[str] = "incident.IncidentHeld.v1"
     reason: str
     note: Annotated[str | None, Personal()] = None
+    promised_at: datetime | None = None
+    promised: Annotated[str | None, Personal()] = None
     example: ClassVar[dict[str, Any]] = {"reason": "awaiting_requester", "note": "asked for the serial number"}
 
 
@@ -115,6 +122,24 @@ class IncidentNoted(Event):
     text: Annotated[str, Personal()]
     public: bool = False
     example: ClassVar[dict[str, Any]] = {"text": "更换光模块后恢复", "public": True}
+
+
+class IncidentRequesterContacted(Event):
+    """Somebody at work on it spoke to the requester; a visit or a call may have been booked (R2)."""
+
+    type_name: ClassVar[str] = "incident.IncidentRequesterContacted.v1"
+    channel: Channel
+    note: Annotated[str | None, Personal()] = None
+    booked_at: datetime | None = None
+    example: ClassVar[dict[str, Any]] = {"channel": "phone", "booked_at": "2026-11-23T01:30:00Z"}
+
+
+class IncidentWorkaroundProvided(Event):
+    """Service can be used again in some way, before the cause is removed."""
+
+    type_name: ClassVar[str] = "incident.IncidentWorkaroundProvided.v1"
+    workaround: Annotated[str, Personal()]
+    example: ClassVar[dict[str, Any]] = {"workaround": "use the second link until the port is replaced"}
 
 
 class IncidentResolved(Event):

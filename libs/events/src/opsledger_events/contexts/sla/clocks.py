@@ -4,14 +4,22 @@ A clock belongs to its incident: events carry the incident's id and are partitio
 subscriber needs to act without having seen the incident yet, since order between contexts is never relied on.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
+from opsledger_events.contexts.sla.definitions import AgreementKind, DayTarget, ReopenPolicy, RetargetPolicy
 from opsledger_events.contract import Event, Personal
 
-Metric = Literal["response", "resolution"]
+Metric = Annotated[
+    Literal["response", "contact", "ownership", "update", "workaround", "resolution"],
+    Field(json_schema_extra={"x-extensible-enum": True}),
+]
+"""`response`: until work starts; `contact`: from dispatch until the requester is spoken to (R2); `ownership`: until a
+person has it; `update`: until the requester hears of it again; `workaround` and `resolution`: until there is one.
+"""
+
 ClockState = Literal["running", "paused", "stopped", "cancelled"]
 
 _INCIDENT = "0192f0c4-7d1a-7c3e-9b5e-6a0f3d2c1b4a"
@@ -27,110 +35,6 @@ _SUBJECT: dict[str, Any] = {
     "requester": "person-17",
     "metric": "resolution",
 }
-
-
-class DayHours(BaseModel):
-    """A working interval of a dated day, HH:MM local; one that closes at or before it opens closes the next day."""
-
-    opens: str
-    closes: str
-
-
-class CalendarDay(BaseModel):
-    """A dated day that differs from the week: closed, or open in hours of its own, which win over it.
-
-    `source`: `library` where published holidays say so, `own` where an operator does.
-    """
-
-    date: date
-    kind: Literal["closed", "open"]
-    hours: list[DayHours] | None = None
-    name_zh: str | None = None
-    name_en: str | None = None
-    source: Literal["library", "own"] = "own"
-
-
-class CalendarHolidays(BaseModel):
-    """Which published holidays were asked for, and which release of the library told them, for which years.
-
-    `known_through`: the last day for which all of them were published, as far as the library knows.
-    """
-
-    country: str
-    subdivision: str | None = None
-    library: str
-    version: str
-    from_year: int
-    to_year: int
-    known_through: date
-
-
-class CalendarDefined(Event):
-    """A calendar of working hours was defined or replaced. `weekly` counts Monday as 0; times are HH:MM local.
-
-    An interval that closes at or before it opens closes the next day. `days` win over `weekly`, and are all that is
-    needed to compute with: `holidays`, `exceptions` and `make_up_weekday` (whose hours a working day without hours of
-    its own has) say what was asked for. Due instants after `confirmed_through` may move when more is published.
-    """
-
-    type_name: ClassVar[str] = "sla.CalendarDefined.v1"
-    name: str
-    time_zone: str
-    always_open: bool
-    weekly: list[dict[str, Any]] = Field(default=[])
-    default: bool = False
-    revision: int
-    holidays: CalendarHolidays | None = None
-    exceptions: list[CalendarDay] = Field(default=[])
-    make_up_weekday: int | None = None
-    days: list[CalendarDay] = Field(default=[])
-    confirmed_through: date | None = None
-    example: ClassVar[dict[str, Any]] = {
-        "name": "办公时间",
-        "time_zone": "Asia/Shanghai",
-        "always_open": False,
-        "weekly": [{"day": 0, "opens": "09:00", "closes": "12:00"}, {"day": 0, "opens": "13:30", "closes": "18:00"}],
-        "default": False,
-        "revision": 1,
-    }
-
-
-class CalendarApplied(Event):
-    """The clocks that run on a calendar shall be computed with this revision of it, from their beginning.
-
-    An `SLAClockRescheduled` follows for each of them, and `SLABreachWithdrawn` where a breach is none any more.
-    """
-
-    type_name: ClassVar[str] = "sla.CalendarApplied.v1"
-    partition_by: ClassVar[str | None] = "calendar"
-    calendar: str
-    revision: int
-    example: ClassVar[dict[str, Any]] = {"calendar": "0192f0c4-0000-7000-8000-00000000ca1e", "revision": 2}
-
-
-class AgreementDefined(Event):
-    """A service level agreement was defined or replaced."""
-
-    type_name: ClassVar[str] = "sla.AgreementDefined.v1"
-    name: str
-    calendar: str
-    targets: list[dict[str, Any]]
-    pausing_reasons: list[str]
-    warning_percent: list[int]
-    organisation: str | None = None
-    service: str | None = None
-    default: bool = False
-    revision: int
-    example: ClassVar[dict[str, Any]] = {
-        "name": "Gold",
-        "calendar": "0192f0c4-0000-7000-8000-00000000ca1e",
-        "targets": [{"priority": 1, "response_seconds": 900, "resolution_seconds": 14400}],
-        "pausing_reasons": ["awaiting_requester"],
-        "warning_percent": [75],
-        "organisation": "acme",
-        "default": False,
-        "revision": 1,
-    }
 
 
 class ClockMark(BaseModel):
@@ -160,7 +64,8 @@ class ClockStanding(BaseModel):
 class ClockEvent(Event):
     """What every event of a clock says of its subject, and where the clock stands after it.
 
-    `at` is when it happened, by which the clock is computed; `cause` is the incident's event behind it.
+    `at` is when it happened, by which the clock is computed; `cause` is the incident's event behind it. `party` is
+    the team that an `ola` or `uc` clock measures, also after the incident has gone on to another `team`.
     """
 
     partition_by: ClassVar[str | None] = "incident"
@@ -174,6 +79,8 @@ class ClockEvent(Event):
     assignee: str | None = None
     requester: str | None = None
     metric: Metric
+    kind: AgreementKind = "sla"
+    party: str | None = None
     at: datetime | None = None
     cause: str | None = None
     standing: ClockStanding | None = None
@@ -183,7 +90,9 @@ class SLAClockStarted(ClockEvent):
     """A clock began to run. Names every version it is computed with.
 
     An incident that gets its first target by a change of priority is counted from its opening: `earlier` then holds
-    what had happened to it (`kind` held, resumed, stopped or continued; `at`; `event`; `reason`).
+    what had happened to it (`kind` held, resumed, stopped or continued; `at`; `event`; `reason`). `target_seconds`
+    is the working time that `target_by` comes to where that is what is agreed. `chosen_by` names what the agreement is
+    for, the most telling first: why it is this one.
     """
 
     type_name: ClassVar[str] = "sla.SLAClockStarted.v1"
@@ -198,6 +107,10 @@ class SLAClockStarted(ClockEvent):
     started_at: datetime
     due_at: datetime
     earlier: list[dict[str, Any]] = Field(default=[])
+    target_by: DayTarget | None = None
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
+    chosen_by: list[str] = Field(default=[])
     example: ClassVar[dict[str, Any]] = {
         **_SUBJECT,
         "agreement": "0192f0c4-0000-7000-8000-0000000a9eee",
@@ -232,13 +145,18 @@ class SLAClockResumed(ClockEvent):
 
 
 class SLAClockRetargeted(ClockEvent):
-    """Another target applies; elapsed time and pauses are kept. `due_at` is absent while paused."""
+    """Another target applies; elapsed time and pauses are kept. `due_at` is absent while paused.
+
+    `agreed_seconds` or `agreed_by` is what the agreement says, `target_seconds` what its re-target policy makes of it.
+    """
 
     type_name: ClassVar[str] = "sla.SLAClockRetargeted.v1"
     previous_target_seconds: int
     target_seconds: int
     elapsed_seconds: int
     due_at: datetime | None = None
+    agreed_seconds: int | None = None
+    agreed_by: DayTarget | None = None
     example: ClassVar[dict[str, Any]] = {
         **_SUBJECT,
         "previous_target_seconds": 14400,
@@ -325,6 +243,53 @@ class SLAClockRescheduled(ClockEvent):
         "elapsed_seconds": 600,
         "previous_due_at": "2027-02-05T05:00:00Z",
         "due_at": "2027-02-11T05:00:00Z",
+        "because": "0192f0c4-0000-7000-8000-0000000a9917",
+    }
+
+
+class SLAClockTermsChanged(ClockEvent):
+    """Another agreement, or another revision of it, applies as if from the start; `standing` holds the new figures.
+
+    `facts` is what the clock is told of the incident by these terms: `kind`, `at`, `event`, and `reason`, `target` in
+    seconds or `by` where it has one. `because` is the id of the `AgreementApplied`, or of the incident's event that
+    made another agreement the one for it. Both due instants are absent while paused.
+    """
+
+    type_name: ClassVar[str] = "sla.SLAClockTermsChanged.v1"
+    agreement: str
+    agreement_revision: int
+    previous_agreement: str
+    previous_agreement_revision: int
+    calendar: str
+    calendar_revision: int
+    time_zone_database: str
+    warning_percent: list[int]
+    pausing_reasons: list[str]
+    retarget: RetargetPolicy
+    reopen: ReopenPolicy
+    chosen_by: list[str] = Field(default=[])
+    facts: list[dict[str, Any]]
+    elapsed_seconds: int
+    previous_due_at: datetime | None = None
+    due_at: datetime | None = None
+    because: str
+    example: ClassVar[dict[str, Any]] = {
+        **_SUBJECT,
+        "agreement": "0192f0c4-0000-7000-8000-0000000a9eee",
+        "agreement_revision": 2,
+        "previous_agreement": "0192f0c4-0000-7000-8000-0000000a9eee",
+        "previous_agreement_revision": 1,
+        "calendar": "0192f0c4-0000-7000-8000-00000000ca1e",
+        "calendar_revision": 1,
+        "time_zone_database": "2026a",
+        "warning_percent": [50, 75],
+        "pausing_reasons": ["awaiting_requester"],
+        "retarget": "from_opening",
+        "reopen": "continue",
+        "facts": [{"kind": "opened", "at": "2026-11-22T01:00:00Z", "event": _INCIDENT, "target": 28800}],
+        "elapsed_seconds": 600,
+        "previous_due_at": "2026-11-22T05:00:00Z",
+        "due_at": "2026-11-22T09:00:00Z",
         "because": "0192f0c4-0000-7000-8000-0000000a9917",
     }
 
