@@ -37,12 +37,12 @@ def _aged(least: timedelta, below: timedelta | None) -> str:
 
 
 _KINDS: Final = (
-    "Only agreements with customers unless `kind` is ola (own teams) or uc (vendors' teams, R83), whose team is the one "
-    "that is measured, wherever the incident is now. All metrics together unless `metric` names one."
+    "Only agreements with customers unless `kind` is ola (own teams) or uc (vendors' teams, R83), whose team is the "
+    "one that is measured, wherever the incident is now. All metrics together unless `metric` names one."
 )
 _KINDS_ZH: Final = (
-    "只统计与客户的协议，除非 kind 为 ola（内部团队）或 uc（供应商团队，R83）；这两类的团队指被衡量的团队，与事件现在哪个团队无关。"
-    "未指定 metric 时各指标合计。"
+    "只统计与客户的协议，除非 kind 为 ola（内部团队）或 uc（供应商团队，R83）；"
+    "这两类的团队指被衡量的团队，与事件现在哪个团队无关。未指定 metric 时各指标合计。"
 )
 _MEASURED: Final = "case when f.kind = 'sla' then f.team_key else f.party_key end"
 
