@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from opsledger_events.contexts.sla import Metric
 from sla.domain.clock import judge
-from sla.domain.preview import METRICS, NO_CLOCK, Happening, Outcome, Promise, outcome, outcome_of, promise, why
+from sla.domain.preview import METRICS, NO_CLOCK, Outcome, Promise, outcome, outcome_of, promise, why
 from sla.preview_findings import Change, Count, Found, Judged, Period, Place, Wanted
 from sla.projections.clock import MEMORY
 from sla.projections.definitions import Definitions, parse_agreement, parse_calendar
