@@ -11,6 +11,7 @@ from typing import Any, Final
 from opsledger_events.contexts.sla import Metric
 from sla.domain.clock import judge
 from sla.domain.preview import METRICS, NO_CLOCK, Happening, Outcome, Promise, outcome, outcome_of, promise, why
+from sla.domain.selection import Candidate, Situation, choose, ranked
 from sla.preview_findings import Change, Count, Found, Judged, Period, Place, Wanted
 from sla.projections.clock import MEMORY
 from sla.projections.definitions import Definitions, parse_agreement, parse_calendar
@@ -30,7 +31,8 @@ _CLOCKS: Final = " ".join(
 )
 _INCIDENTS: Final = f"""
 select opened.incident, opened.at, opened.data->>'number' as number, opened.data->>'organisation' as organisation,
-       opened.data->>'service' as service, told.*,
+       opened.data->>'service' as service, opened.data->>'category' as category,
+       opened.data->>'criticality' as criticality, told.*,
        {", ".join(f"{metric}.{name} as {metric}_{name}" for metric in METRICS for name in (*_CLOCK, "memory"))}
   from incident_fact as opened
  cross join lateral (
@@ -53,8 +55,7 @@ select opened.incident, opened.at, opened.data->>'number' as number, opened.data
  order by opened.at desc, opened.incident desc limit $13
 """
 _PRESENT: Final = """
-select agreement.id, agreement.organisation, agreement.service, a.definition::text as definition,
-       c.definition::text as calendar
+select agreement.id, a.definition::text as definition, c.definition::text as calendar
   from agreement join agreement_revision a on a.agreement = agreement.id and a.revision = agreement.revision
   join calendar on calendar.id = a.definition->>'calendar'
   join calendar_revision c on c.calendar = calendar.id and c.revision = calendar.revision
@@ -65,28 +66,27 @@ class Coverage:
     """Which incidents the draft would be the agreement of, and which agreement they have at present."""
 
     def __init__(self, present: Sequence[Mapping[str, Any]], wanted: Wanted) -> None:
-        self._present = {
-            (row["organisation"], row["service"]): promise(
-                parse_agreement(row["definition"]), parse_calendar(row["calendar"])
-            )
-            for row in present
+        candidates = [Candidate(row["id"], parse_agreement(row["definition"])) for row in present]
+        self._promises = {
+            candidate.id: promise(candidate.agreement, parse_calendar(row["calendar"]))
+            for candidate, row in zip(candidates, present, strict=True)
         }
-        others = {(row["organisation"], row["service"]) for row in present if row["id"] != wanted.agreement}
-        self._draft = (wanted.draft.organisation, wanted.draft.service)
-        self._after = {*others, self._draft}
+        self._present = ranked(candidates)
+        # Without an id yet, it comes after those that state the same, as the ids of later agreements mostly do.
+        self._draft = Candidate(wanted.agreement or "~", wanted.draft)
+        self._after = ranked([*(one for one in candidates if one.id != wanted.agreement), self._draft])
+        self._known: dict[Situation, bool] = {}
 
-    def has_draft(self, organisation: str | None, service: str | None) -> bool:
+    def has_draft(self, situation: Situation) -> bool:
         """Whether the draft is the most specific agreement."""
-        return next((one for one in _by_rank(organisation, service) if one in self._after), None) == self._draft
+        if situation not in self._known:  # many incidents are in few
+            self._known[situation] = choose(self._after, situation) is self._draft
+        return self._known[situation]
 
-    def present(self, organisation: str | None, service: str | None) -> Promise | None:
+    def present(self, situation: Situation) -> Promise | None:
         """What is promised at present."""
-        return next((self._present[one] for one in _by_rank(organisation, service) if one in self._present), None)
-
-
-def _by_rank(organisation: str | None, service: str | None) -> tuple[tuple[str | None, str | None], ...]:
-    """From the most specific on."""
-    return (organisation, service), (organisation, None), (None, service), (None, None)
+        found = choose(self._present, situation)
+        return None if found is None else self._promises[found.id]
 
 
 async def run(connection: Any, wanted: Wanted, place: Place | None = None) -> Found:
@@ -165,13 +165,14 @@ class _Work:
             self._seen += 1
 
     def _judge(self, row: Any) -> None:
-        covered = self._coverage.has_draft(row["organisation"], row["service"])
+        situation = _situation(row)
+        covered = self._coverage.has_draft(situation)
         own = self._wanted.agreement
         if not covered and (own is None or all(row[f"{metric}_agreement"] != own for metric in METRICS)):
             return
         self.found.incidents += 1
         told = [happening(*one) for one in zip(row["kinds"], row["instants"], row["details"], strict=True)]
-        priority = next(one.priority for one in reversed(told) if one.priority is not None)
+        priority = situation.priority
         label = _label(row["at"].astimezone(self._wanted.zone), self._wanted.period)
         for at, metric in enumerate(METRICS):
             if not covered and row[f"{metric}_agreement"] != own:
@@ -190,7 +191,7 @@ class _Work:
             if changed and len(self.found.changes) <= self._wanted.limit:
                 was = self._promises.get(_terms_of(row, metric))
                 if was is None:
-                    was = self._coverage.present(row["organisation"], row["service"])
+                    was = self._coverage.present(situation)
                 verdict, draft = before.outcome.verdict, self._wanted.promised if covered else None
                 reason = why(told, metric, verdict, was, draft, self._wanted.now)
                 about = (row["number"], row["organisation"], row["service"], priority, metric)
@@ -219,6 +220,13 @@ class _Work:
 
 def _terms_of(row: Any, metric: Metric) -> tuple[Any, ...]:
     return tuple(row[f"{metric}_{name}"] for name in _CLOCK[1:5])
+
+
+def _situation(row: Any) -> Situation:
+    """The incident by the last priority that is known."""
+    told = zip(reversed(row["kinds"]), reversed(row["details"]), strict=True)
+    priority = next(int(detail) for kind, detail in told if kind in ("Opened", "Prioritised"))
+    return Situation("sla", row["organisation"], row["service"], row["category"], row["criticality"], priority)
 
 
 def happening(kind: str, at: datetime, detail: Any) -> Happening:

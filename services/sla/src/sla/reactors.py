@@ -42,6 +42,7 @@ from sla.domain.commands import (
     Subject,
 )
 from sla.domain.decider import CLOCK
+from sla.domain.selection import Situation
 from sla.handlers import SUBSCRIPTION, report, start
 from sla.projections.history_imports import COMPLETED, HISTORY_IMPORTS, READS
 from sla.projections.incident_facts import INCIDENT_FACTS, IncidentFact, subject_at
@@ -144,7 +145,8 @@ async def _start(book: Casebook, metric: Metric, envelope: Envelope, facts: list
     subject = subject_at(envelope.subject, facts, envelope.time)
     if opened is None or subject is None:
         return
-    terms = await book.definitions.choose(subject.organisation, subject.service)
+    situation = Situation("sla", subject.organisation, subject.service, None, None, subject.priority)
+    terms = await book.definitions.choose(situation)
     if terms is None:
         return
     agreement = terms.agreement

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from opsledger_events.contexts.sla import Metric
+from opsledger_events.contexts.sla import AgreementKind, Metric, ReopenPolicy, RetargetPolicy
 from sla.domain.calendar import Calendar
 from sla.domain.clock import Fact
 
@@ -153,6 +153,13 @@ class DefineAgreement:
     at: datetime
     organisation: str | None = None
     service: str | None = None
+    kind: AgreementKind = "sla"
+    team: str | None = None
+    category: str | None = None
+    criticality: str | None = None
+    priorities: tuple[int, ...] = ()
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
 
 
 @dataclass(frozen=True, slots=True)
