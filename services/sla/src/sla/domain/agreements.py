@@ -166,10 +166,10 @@ def unreachable(targets: Sequence[Mapping[str, Any]], calendar: Calendar, at: da
 def _in_hours(calendar: Calendar, start: datetime, at: str, unit: str, value: Any) -> Iterator[Wrong]:
     if unit == "seconds":
         if not reaches(calendar, start, value):
-            yield Wrong(at, "The calendar never reaches it. Shorten it or open more hours.")
+            yield Wrong(at, "The calendar never reaches it. Shorten it or open more hours.", "beyond_horizon")
         return
     if not opens_within_a_year(calendar, start) or not _day_comes(calendar, start, value["working_days"]):
-        yield Wrong(at, "The calendar never reaches it. Count fewer working days or open more hours.")
+        yield Wrong(at, "The calendar never reaches it. Count fewer working days or open more hours.", "beyond_horizon")
     elif value.get("at") is not None and not _open_at(calendar, start, minutes(value["at"])):
         yield Wrong(
             f"{at}/at",
@@ -218,7 +218,7 @@ def _usual_hours(calendar: Calendar, start: datetime) -> str:
     for (_, hours), days in _days_of_a_year(calendar, local_date(calendar, start)).items():
         found[hours] += days
     usual = [" and ".join(shown(span) for span in hours) for hours, _ in found.most_common(_SHOWN)]
-    return "it is open " + " or ".join(usual)
+    return "the hours are " + ", or ".join(usual)
 
 
 @lru_cache(maxsize=32)
