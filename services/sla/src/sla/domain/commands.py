@@ -181,6 +181,13 @@ class DefineAgreement:
     at: datetime
     organisation: str | None = None
     service: str | None = None
+    kind: AgreementKind = "sla"
+    team: str | None = None
+    category: str | None = None
+    criticality: str | None = None
+    priorities: tuple[int, ...] = ()
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
 
 
 @dataclass(frozen=True, slots=True)
