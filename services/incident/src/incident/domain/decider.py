@@ -166,8 +166,9 @@ def hold_incident(command: HoldIncident, incident: Incident) -> Events:
     """One reason and one promise at a time, so that every pause has one beginning, one end and one of each (R13)."""
     _still_open(incident)
     if incident.state is State.ON_HOLD:
-        told = (command.note, incident.hold_note), (command.promised_at, incident.promised_at)
-        same = all(asked in (None, stands) for asked, stands in (*told, (command.promised, incident.promised)))
+        asked = (command.note, command.promised_at, command.promised)
+        stands = (incident.hold_note, incident.promised_at, incident.promised)
+        same = all(new in (None, old) for new, old in zip(asked, stands, strict=True))
         if command.reason == incident.hold_reason and same:
             return []
         raise RuleViolated(
