@@ -14,9 +14,11 @@ from opsledger_events.contexts.incident import IncidentCancelled, IncidentClosed
 from opsledger_events.contexts.sla import AgreementDefined
 from sla.domain.calendar import Calendar, Hours, always_open, weekly_hours
 from sla.domain.clock import read
-from sla.domain.preview import METRICS, NO_CLOCK, Happening, Outcome, Reason, outcome, outcome_of, promise, why
+from sla.domain.measures import IncidentFact
+from sla.domain.preview import METRICS, NO_CLOCK, Outcome, Reason, outcome, outcome_of, promise, why
 from sla.preview_findings import Change, Judged, Place
 from sla.preview_words import sentence
+from sla.previewing import happening
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday 09:00 in Shanghai."""
@@ -80,12 +82,11 @@ async def test_nothing_changes_in_whole_stories_either(seed: int) -> None:
     assert found > 60
 
 
-def happened(*steps: tuple[Any, ...]) -> list[Happening]:
+def happened(*steps: tuple[Any, ...]) -> list[IncidentFact]:
     """Opened with priority 1; then steps like `("Held", 2, "lunch")`, so many hours afterwards."""
-    found = [Happening("Opened", START, 1)]
-    for kind, hours, *more in steps:
-        by = {"priority": more[0]} if kind == "Prioritised" else {"detail": more[0] if more else None}
-        found.append(Happening(kind, at(hours), **by))
+    found = [happening(0, "Opened", START, 1)]
+    for n, (kind, hours, *more) in enumerate(steps, 1):
+        found.append(happening(n, kind, at(hours), more[0] if more else None))
     return found
 
 

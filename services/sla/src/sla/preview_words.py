@@ -26,6 +26,9 @@ TRUNCATED: Final = Sentence(
 )
 _METRICS: Final[dict[Metric, Sentence]] = {
     "response": Sentence("响应", "response"),
+    "contact": Sentence("首次联系", "first contact"),
+    "ownership": Sentence("受理", "taking ownership"),
+    "workaround": Sentence("临时措施", "workaround"),
     "resolution": Sentence("解决", "resolution"),
 }
 _VERDICTS: Final[dict[Verdict, Sentence]] = {

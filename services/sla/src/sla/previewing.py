@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from opsledger_events.contexts.sla import Metric
 from sla.domain.clock import judge
-from sla.domain.preview import METRICS, NO_CLOCK, Happening, Outcome, Promise, outcome, outcome_of, promise, why
+from sla.domain.measures import IncidentFact
+from sla.domain.preview import METRICS, NO_CLOCK, Outcome, Promise, outcome, outcome_of, promise, why
 from sla.domain.selection import Candidate, Situation, choose, ranked
 from sla.preview_findings import Change, Count, Found, Judged, Period, Place, Wanted
 from sla.projections.clock import MEMORY
@@ -23,23 +24,22 @@ _CLOCK: Final = (
     *("elapsed_seconds", "due_at", "met"),
 )
 # Looked up by incident one by one (`offset 0`), whatever the planner believed of the tables when they were empty.
-_CLOCKS: Final = " ".join(
+_STANDING: Final = (
     f"left join lateral (select {', '.join(_CLOCK)},"
     " case when state in ('running', 'paused') then memory::text end as memory"
-    f" from clock where incident = opened.incident and metric = '{metric}' offset 0) as {metric} on true"
-    for metric in METRICS
+    " from clock where incident = opened.incident and metric = '{metric}' and kind = 'sla'"
+    " order by started_at desc limit 1) as {metric} on true"
 )
-_INCIDENTS: Final = f"""
+_INCIDENTS: Final = """
 select opened.incident, opened.at, opened.data->>'number' as number, opened.data->>'organisation' as organisation,
        opened.data->>'service' as service, opened.data->>'category' as category,
-       opened.data->>'criticality' as criticality, told.*,
-       {", ".join(f"{metric}.{name} as {metric}_{name}" for metric in METRICS for name in (*_CLOCK, "memory"))}
+       opened.data->>'criticality' as criticality, told.*, {shown}
   from incident_fact as opened
  cross join lateral (
    select array_agg(kind order by version) as kinds, array_agg(at order by version) as instants,
-          array_agg(coalesce(data->>'priority', data->>'reason') order by version) as details
-     from incident_fact where incident = opened.incident and kind <> 'Assigned' offset 0) as told
- {_CLOCKS}
+          array_agg(coalesce(data->>'priority', data->>'reason', data->>'assignee') order by version) as details
+     from incident_fact where incident = opened.incident offset 0) as told
+ {standing}
  where opened.version = 1
    and ($1::text[] is null or opened.data->>'organisation' = any($1))
    and ($2::timestamptz is null or opened.at >= $2) and ($3::timestamptz is null or opened.at < $3)
@@ -54,6 +54,14 @@ select opened.incident, opened.at, opened.data->>'number' as number, opened.data
    and ($11::timestamptz is null or (opened.at, opened.incident) <= ($11, $12::text))
  order by opened.at desc, opened.incident desc limit $13
 """
+
+
+def _incidents(metrics: Sequence[Metric]) -> str:
+    shown = (f"{metric}.{name} as {metric}_{name}" for metric in metrics for name in (*_CLOCK, "memory"))
+    standing = " ".join(_STANDING.format(metric=metric) for metric in metrics)
+    return _INCIDENTS.format(shown=", ".join(shown), standing=standing)
+
+
 _PRESENT: Final = """
 select agreement.id, a.definition::text as definition, c.definition::text as calendar
   from agreement join agreement_revision a on a.agreement = agreement.id and a.revision = agreement.revision
@@ -95,13 +103,15 @@ async def run(connection: Any, wanted: Wanted, place: Place | None = None) -> Fo
     A page has one change too many where there is a next one.
     """
     coverage = Coverage(await connection.fetch(_PRESENT), wanted)
-    work = _Work(wanted, coverage, place)
-    cursor = await connection.cursor(_INCIDENTS, *_parameters(wanted, place))
     definitions = Definitions(connection)
+    measured = {measure.metric for measure in await definitions.measures() if measure.kind == "sla"}
+    metrics = [metric for metric in METRICS if metric in measured or metric in wanted.promised.targets]
+    work = _Work(wanted, coverage, metrics, place)
+    cursor = await connection.cursor(_incidents(metrics), *_parameters(wanted, place))
     rows = await cursor.fetch(_AT_ONCE)
     while rows and not work.full:
         for row in rows:
-            for metric in METRICS:
+            for metric in metrics:
                 await work.learn(definitions, row, metric)
         judging = asyncio.ensure_future(asyncio.to_thread(work.through, rows))
         try:
@@ -133,10 +143,11 @@ def _parameters(wanted: Wanted, place: Place | None) -> tuple[Any, ...]:
 class _Work:
     """One run: what is known of definitions, and what was found so far."""
 
-    def __init__(self, wanted: Wanted, coverage: Coverage, place: Place | None) -> None:
+    def __init__(self, wanted: Wanted, coverage: Coverage, metrics: Sequence[Metric], place: Place | None) -> None:
         self.found = Found()
         self._wanted = wanted
         self._coverage = coverage
+        self._metrics = metrics
         self._place = place
         self._promises: dict[tuple[Any, ...], Promise] = {}
         self._seen = 0 if place is None else place.seen
@@ -168,13 +179,16 @@ class _Work:
         situation = _situation(row)
         covered = self._coverage.has_draft(situation)
         own = self._wanted.agreement
-        if not covered and (own is None or all(row[f"{metric}_agreement"] != own for metric in METRICS)):
+        if not covered and (own is None or all(row[f"{metric}_agreement"] != own for metric in self._metrics)):
             return
         self.found.incidents += 1
-        told = [happening(*one) for one in zip(row["kinds"], row["instants"], row["details"], strict=True)]
+        told = [
+            happening(n, *one) for n, one in enumerate(zip(row["kinds"], row["instants"], row["details"], strict=True))
+        ]
         priority = situation.priority
         label = _label(row["at"].astimezone(self._wanted.zone), self._wanted.period)
-        for at, metric in enumerate(METRICS):
+        for metric in self._metrics:
+            at = METRICS.index(metric)
             if not covered and row[f"{metric}_agreement"] != own:
                 continue
             place = Place(row["at"], row["incident"], at, self._seen)
@@ -229,9 +243,15 @@ def _situation(row: Any) -> Situation:
     return Situation("sla", row["organisation"], row["service"], row["category"], row["criticality"], priority)
 
 
-def happening(kind: str, at: datetime, detail: Any) -> Happening:
-    """An event of an incident as it stands in `incident_fact`."""
-    return Happening(kind, at, int(detail)) if kind in ("Opened", "Prioritised") else Happening(kind, at, None, detail)
+_DETAILS: Final = {"Opened": "priority", "Prioritised": "priority", "Held": "reason", "Assigned": "assignee"}
+
+
+def happening(number: int, kind: str, at: datetime, detail: Any) -> IncidentFact:
+    """An event of an incident as it stands in `incident_fact`, with the one detail that counts."""
+    if kind not in _DETAILS:
+        return IncidentFact(number, at, "", kind)
+    name = _DETAILS[kind]
+    return IncidentFact(number, at, "", kind, {name: int(detail) if name == "priority" else detail})
 
 
 def _label(local: datetime, period: Period) -> str:

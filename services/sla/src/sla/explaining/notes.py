@@ -15,7 +15,7 @@ from opsledger_events.contexts.sla import (
     SLAClockStarted,
     SLAWarningReached,
 )
-from sla.domain.clock import Fact, Mark, Reading, State, Terms, marks, read, target_after
+from sla.domain.clock import Fact, Mark, Reading, State, Terms, agreed_after, marks, read
 from sla.explaining.moves import MOST, due_if_running
 from sla.explaining.story import Story, Told
 
@@ -51,17 +51,22 @@ def _targets(story: Story, facts: Sequence[Fact], terms: Terms) -> Iterator[Note
             yield Note("opened_without_target", fact.at, told)
         if fact.kind not in ("opened", "targeted") or fact.target is None:
             continue
-        before = target_after(facts[:n], terms.pausing)
-        if target_after(facts[: n + 1], terms.pausing) == before:
+        before = agreed_after(facts[:n], terms.pausing)
+        if agreed_after(facts[: n + 1], terms.pausing) == before:
             continue
         due = due_if_running(facts[: n + 1], terms, fact.at) if n <= MOST else None
-        after = timedelta(seconds=fact.target)
+        now = read(facts[: n + 1], terms, fact.at)
+        after = _time(0 if now is None else now.target or 0)
         if before is None:
             kind = "opened" if fact.kind == "opened" else "target_agreed"
             yield Note(kind, fact.at, told, {"target": after, "due": due or fact.at})
             continue
-        now = read(facts[: n + 1], terms, fact.at)
-        values = {"before": timedelta(seconds=before), "after": after, "elapsed": now.elapsed if now else _ZERO}
+        was = read(facts[:n], terms, fact.at)
+        values = {
+            "before": _time(0 if was is None else was.target or 0),
+            "after": after,
+            "elapsed": now.elapsed if now else _ZERO,
+        }
         if now is None or now.state == "paused" or due is None:
             yield Note("retargeted_paused", fact.at, told, values)
         else:
@@ -124,7 +129,7 @@ def _thresholds(story: Story, facts: Sequence[Fact], terms: Terms, as_of: dateti
     standing = {(one.percent, one.target, one.at) for one in story.state.announced}
     for told, event in story.of(SLAWarningReached) + story.of(SLABreached):
         percent = event.percent if isinstance(event, SLAWarningReached) else None
-        target = event.target_seconds or story.state.target or 0
+        target = event.target_seconds or 0
         if told.happened_at > as_of:
             continue
         key = (percent, target)
@@ -149,7 +154,7 @@ def _threshold(mark: Mark, at: datetime, told: Told | None, provisional: set[str
         return Note("breached_silent", at, None, values)
     if told.id in provisional:
         return Note("breached_provisional", at, told, values)
-    at_once = any(fact.kind == "targeted" and fact.at == at and fact.target == mark.target for fact in facts)
+    at_once = any(fact.kind == "targeted" and fact.at == at for fact in facts)
     return Note("breached_at_once" if at_once and mark.due < at else "breached", at, told, values)
 
 

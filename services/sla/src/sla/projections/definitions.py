@@ -12,6 +12,7 @@ from opsledger_runtime.errors import NotFound
 from opsledger_runtime.projections import Projection, Table
 from sla.domain.agreements import metrics_in
 from sla.domain.calendar import Calendar, calendar_from
+from sla.domain.measures import MEASURES, Measure
 from sla.domain.selection import Candidate, Situation, choose, ranked, stated
 
 
@@ -41,6 +42,11 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
                     envelope.aggregateversion,
                 )
                 await _keep(connection, "agreement", envelope.subject, agreement)
+                await connection.execute(
+                    "insert into measure (kind, metric) select $1, unnest($2::text[]) on conflict do nothing",
+                    agreement.kind,
+                    sorted({metric for target in agreement.targets for metric in metrics_in(target)}),
+                )
 
 
 async def _keep(connection: Any, kind: str, subject: str, event: CalendarDefined | AgreementDefined) -> None:
@@ -108,6 +114,7 @@ class Definitions:
         self._calendars: dict[tuple[str, int], Calendar] = {}
         self._agreements: dict[tuple[str, int], AgreementDefined] = {}
         self._present: _Present | None = None
+        self._measures: tuple[Measure, ...] | None = None
         self._revisions: dict[str, int] = {}
         self._chosen: dict[Situation, Terms | None] = {}
 
@@ -138,6 +145,14 @@ class Definitions:
             found = choose(present.ranked.get(situation.kind, ()), situation)
             self._chosen[situation] = None if found is None else self._terms(found)
         return self._chosen[situation]
+
+    async def measures(self) -> tuple[Measure, ...]:
+        """What any revision of an agreement promises: there are clocks of nothing else."""
+        if self._measures is None:
+            rows = await self._connection.fetch("select kind, metric from measure")
+            known = {tuple(row) for row in rows}
+            self._measures = tuple(measure for measure in MEASURES if measure in known)
+        return self._measures
 
     async def kinds(self) -> frozenset[str]:
         """The kinds of which there is any agreement."""
@@ -233,6 +248,7 @@ DEFINITIONS = Projection(
         Table("calendar_revision", ("calendar", "revision")),
         Table("agreement", ("id",)),
         Table("agreement_revision", ("agreement", "revision")),
+        Table("measure", ("kind", "metric")),
     ),
     _apply,
 )
