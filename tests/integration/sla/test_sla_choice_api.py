@@ -252,19 +252,19 @@ async def test_a_calendar_s_hours_cannot_be_taken_from_a_day_target(levels: Serv
     assert taken["code"] == "target_out_of_reach"
 
 
-async def test_a_transaction_reads_what_stands_in_one_statement(levels: ServiceLevels) -> None:
+async def test_a_transaction_asks_once_whether_what_is_known_still_stands(levels: ServiceLevels) -> None:
     await levels.put(f"/agreements/{ONE}", {**GOLD, "priorities": [1]})
     await levels.put(f"/agreements/{TWO}", VENDOR)
+    acme = Situation("sla", "acme", None, None, None, 1)
     async with levels.running.pool.acquire() as connection:
+        assert await Definitions(connection).choose(acme) is not None  # the first to see them reads them
         counted = Counted(connection)
         definitions = Definitions(counted)
-        terms = await definitions.choose(Situation("sla", "acme", None, None, None, 1))
+        terms = await definitions.choose(acme)
         default = await definitions.choose(Situation("sla", "globex", "core", None, None, 1))
         vendors = await definitions.choose(Situation("uc", "globex", "core", None, None, 1, "vendor-1"))
         assert await definitions.choose(Situation("ola", None, None, None, None, 1, "vendor-1")) is None
-        assert await definitions.kinds() == {"sla", "uc"}
-        assert await definitions.metrics("sla") == await definitions.metrics("uc") == {"response", "resolution"}
-        assert await definitions.metrics("ola") == frozenset()
+        assert {measure.kind for measure in await definitions.measures()} == {"sla", "uc"}
         assert terms is not None
         assert await definitions.agreement(ONE, 1) is terms.agreement
         assert await definitions.calendar(DEFAULT_CALENDAR, 1) is terms.calendar
@@ -274,6 +274,30 @@ async def test_a_transaction_reads_what_stands_in_one_statement(levels: ServiceL
     assert (terms.agreement_id, terms.chosen_by) == (ONE, ("organisation", "priorities"))
     assert (default.agreement_id, default.chosen_by) == (DEFAULT_AGREEMENT, ())
     assert (vendors.agreement_id, vendors.chosen_by, vendors.calendar_revision) == (TWO, ("team",), 1)
+
+
+async def test_what_was_defined_since_is_known_in_the_next_transaction(levels: ServiceLevels) -> None:
+    acme = Situation("sla", "acme", None, None, None, 1)
+    async with levels.running.pool.acquire() as connection:
+
+        async def chosen() -> tuple[str, int, int]:
+            terms = await Definitions(connection).choose(acme)
+            assert terms is not None
+            return terms.agreement_id, terms.agreement.revision, terms.calendar_revision
+
+        assert await chosen() == (DEFAULT_AGREEMENT, 1, 1)
+        await levels.put(f"/agreements/{ONE}", GOLD)
+        assert await chosen() == (ONE, 1, 1)
+        async with connection.transaction(isolation="repeatable_read"):
+            assert await chosen() == (ONE, 1, 1)
+            await levels.put(f"/agreements/{ONE}", {**GOLD, "name": "x"}, status=200, headers={"If-Match": '"1"'})
+            assert await chosen() == (ONE, 1, 1)
+        assert await chosen() == (ONE, 2, 1)
+        body = {"name": "Ours", "time_zone": "UTC", "always_open": True}
+        await levels.put(f"/calendars/{DEFAULT_CALENDAR}", body, status=200, headers={"If-Match": '"1"'})
+        assert await chosen() == (ONE, 2, 2)
+        old = await Definitions(connection).agreement(ONE, 1)
+        assert old.name == GOLD["name"]
 
 
 async def test_the_door_of_the_choice_is_not_taken_for_an_agreement(levels: ServiceLevels) -> None:
