@@ -11,16 +11,16 @@ from opsledger_events import Envelope, Event
 from opsledger_events.contexts.sla import AgreementDefined
 from opsledger_runtime import ids
 from opsledger_runtime.store import Loaded, Metadata
-from sla.casebook import Casebook, clock_id
+from sla.casebook import Casebook, clock_of
 from sla.domain.calendar import Calendar
 from sla.domain.decider import CLOCK
-from sla.domain.measures import MEASURES, Measure
+from sla.domain.measures import MEASURES, IncidentFact, Measure, beginnings
 from sla.domain.preview import METRICS
-from sla.domain.state import ClockState
+from sla.domain.state import ClockState, initial_state
 from sla.previewing import happening
 from sla.projections.clock import Trail
 from sla.projections.definitions import Terms
-from sla.projections.incident_facts import READS, IncidentFact, _fact, is_told
+from sla.projections.incident_facts import READS, _fact, is_told
 from sla.reactors import _react
 
 
@@ -75,7 +75,7 @@ class _Book(Casebook):
 
 
 async def clocks_of(told: Sequence[Envelope], agreement: AgreementDefined, calendar: Calendar) -> dict[str, ClockState]:
-    """Both clocks of one incident by metric, after the reactor heard its events one after the other."""
+    """The last clock of each metric of one incident, after the reactor heard its events one after the other."""
     memory = _Memory()
     book = _Book(memory, agreement, calendar)
     facts: list[IncidentFact] = []
@@ -83,8 +83,14 @@ async def clocks_of(told: Sequence[Envelope], agreement: AgreementDefined, calen
         facts.append(_fact(envelope))
         facts.sort(key=lambda fact: (fact.at, fact.version))
         await _react(book, envelope, facts)
-    subject = told[0].subject
-    return {metric: (await memory.load(CLOCK, clock_id(subject, metric))).state for metric in METRICS}
+    found: dict[str, ClockState] = dict.fromkeys(METRICS, initial_state)
+    for metric in METRICS:
+        for beginning in beginnings(Measure(agreement.kind, metric), facts):
+            clock = (
+                await memory.load(CLOCK, clock_of(told[0].subject, Measure(agreement.kind, metric), beginning))
+            ).state
+            found[metric] = clock if clock.started else found[metric]
+    return found
 
 
 def lived(told: Iterable[Envelope]) -> list[IncidentFact]:

@@ -114,6 +114,7 @@ def test_a_requester_who_works_on_it_is_told_as_staff() -> None:
         ("incident.IncidentNoted.v1", {"public": False}, True, set()),
         ("incident.IncidentNoted.v1", {"public": True}, False, set()),
         ("incident.IncidentHeld.v1", {}, False, {"note"}),
+        ("incident.IncidentRequesterContacted.v1", {"note": "付款逾期"}, False, {"note"}),
         ("incident.IncidentCancelled.v1", {}, False, {"reason"}),
         ("incident.IncidentResolved.v1", {}, False, set()),
     ],

@@ -34,16 +34,30 @@ def at(hours: float) -> datetime:
 
 
 def random_agreement(dice: random.Random) -> AgreementDefined:
-    """Some priorities have no target, and some have the same as others."""
-    seconds = [None, HOUR // 2, HOUR, 4 * HOUR, 9 * HOUR]
-    targets = {priority: (dice.choice(seconds), dice.choice(seconds)) for priority in range(1, 6)}
-    return previews.agreement(targets, dice.choice([[], ["awaiting_requester"], ["awaiting_requester", "lunch"]]))
+    """Some priorities have no target, some have the same as others, and some targets are by day."""
+    told = [None, HOUR // 2, HOUR, 4 * HOUR, 9 * HOUR, {"working_days": 1, "at": "16:00"}, {"working_days": 2}]
+
+    def target(metric: str) -> dict[str, Any]:
+        wanted = dice.choice(told)
+        return {f"{metric}_by": wanted} if isinstance(wanted, dict) else {f"{metric}_seconds": wanted}
+
+    pausing = dice.choice([[], ["awaiting_requester"], ["awaiting_requester", "lunch"]])
+    return previews.agreement({}, pausing).model_copy(
+        update={
+            "targets": [
+                {"priority": priority} | {name: one for metric in METRICS for name, one in target(metric).items()}
+                for priority in range(1, 6)
+            ],
+            "retarget": dice.choice(["from_opening", "from_change", "proportional", "keep_remaining"]),
+            "reopen": dice.choice(["continue", "restart", "new_clock"]),
+        }
+    )
 
 
 async def assert_nothing_changes(
     told: list[Envelope], agreement: AgreementDefined, calendar: Calendar, now: datetime
 ) -> int:
-    """Compare both clocks of an incident as of `now`, or of when the last was told; how many there are."""
+    """Compare the clocks of an incident as of `now`, or of when the last was told; how many there are."""
     clocks, lived = await previews.clocks_of(told, agreement, calendar), previews.lived(told)
     promised, found = promise(agreement, calendar), 0
     for metric in METRICS:

@@ -85,41 +85,47 @@ async def _follow(
     facts: list[IncidentFact],
 ) -> None:
     begun = beginnings(measure, facts)
-    current = await _current(book, measure, subject.incident, begun, fact)
+    incident = subject.incident
+    if fact.kind == "Cancelled":
+        for one in begun:
+            clock = clock_of(incident, measure, one)
+            await report(book, clock, envelope, facts, partial(_command, CancelClock, envelope, {}))
+        return
     new = next((one for one in begun if one.fact is fact), None)
+    current, again = await _current(book, measure, incident, begun, fact)
     kind = None if current is None else meaning(measure, current.party, fact)
     if current is not None and kind is not None:
-        clock = clock_of(subject.incident, measure, current)
-        state = (await book.tx.load(CLOCK, clock)).state
-        if state.started and not state.without_target:
-            if kind == "continued" and state.reopen == "new_clock":
-                await _start(book, measure, new or current, envelope, subject, facts)
-            else:
-                await _tell(book, measure, current, clock, state, kind, envelope, fact, subject, facts)
+        state = (await book.tx.load(CLOCK, clock_of(incident, measure, current))).state
+        again = new if kind == "continued" else again
+        anew = again is not None and (state.reopen == "new_clock" or not state.started)
+        if state.started and not state.without_target and not anew:
+            clock = clock_of(incident, measure, current)
+            await _tell(book, measure, current, clock, state, kind, envelope, fact, subject, facts)
         elif kind in ("targeted", "continued"):
-            await _start(book, measure, current, envelope, subject, facts)
+            await _start(book, measure, current, again, envelope, subject, facts)
     if new is not None and kind != "continued":
-        await _start(book, measure, new, envelope, subject, facts)
+        await _start(book, measure, new, None, envelope, subject, facts)
 
 
 async def _current(
     book: Casebook, measure: Measure, incident: str, begun: Sequence[Beginning], fact: IncidentFact
-) -> Beginning | None:
-    """Whose clock an event concerns: the last that began before it. A reopening may have begun none."""
+) -> tuple[Beginning | None, Beginning | None]:
+    """Whose clock an event concerns: the last that began before it; and the reopening since, which began none."""
+    again: Beginning | None = None
     for one in reversed(begun):
         if not before(one.fact, fact):
             continue
         if one.fact.kind != "Reopened" or measure.metric == "update":
-            return one
+            return one, again
         if (await book.tx.load(CLOCK, clock_of(incident, measure, one))).state.started:
-            return one
-    return None
+            return one, again
+        again = again or one
+    return None, again
 
 
 _COMMANDS: Final[dict[FactKind, Callable[..., FactCommand]]] = {
     "resumed": ResumeClock,
     "stopped": StopClock,
-    "cancelled": CancelClock,
 }
 
 
@@ -174,14 +180,20 @@ async def _start(
     book: Casebook,
     measure: Measure,
     beginning: Beginning,
+    again: Beginning | None,
     envelope: Envelope,
     subject: Subject,
     facts: list[IncidentFact],
 ) -> None:
-    """Start from the beginning, with the target of the priority at the event's time; nothing where none is agreed."""
+    """Start from the beginning, with the target of the priority at the event's time; nothing where none is agreed.
+
+    Where the agreement wants a new clock, from `again`, the reopening since.
+    """
     terms = await book.definitions.choose(situation_of(measure, beginning.party, subject, facts))
     if terms is None:
         return
+    if again is not None and terms.agreement.reopen == "new_clock":
+        beginning = again
     target = target_of(terms.agreement, subject.priority, measure.metric)
     earlier = earlier_facts(measure, beginning, facts, terms.agreement.reopen)
     if target is None or (beginning.fact.event != str(envelope.id) and is_done(earlier)):

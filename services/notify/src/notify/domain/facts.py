@@ -18,6 +18,7 @@ from opsledger_events.contexts.incident import (
     IncidentHeld,
     IncidentNoted,
     IncidentOpened,
+    IncidentRequesterContacted,
 )
 from opsledger_events.contexts.sla import ClockEvent
 from opsledger_events.envelope import format_instant, parse_instant
@@ -34,6 +35,7 @@ NOTIFIABLE: Final = frozenset(
 
 _INTERNAL: Final[dict[str, frozenset[str]]] = {
     IncidentHeld.type_name: frozenset({"note"}),
+    IncidentRequesterContacted.type_name: frozenset({"note"}),
     IncidentCancelled.type_name: frozenset({"reason"}),
 }
 """Free texts that are written for staff: a requester's notice of the event leaves them empty."""

@@ -38,7 +38,7 @@ def add_clock_routes(router: APIRouter, running: "Running") -> None:
             f"{SELECT} where ($1::text[] is null or organisation = any($1))"
             " and ($2::text is null or clock.incident = $2 or clock.number = $2)"
             " and ($3::text is null or state = $3) and ($4::text is null or metric = $4)"
-            " and ($5::text is null or kind = $5) and ($6::text is null or party = $6)"
+            " and ($5::text is null or clock.kind = $5) and ($6::text is null or party = $6)"
             " and ($7::timestamptz is null or (started_at, id) > ($7, $8::text))"
             " order by started_at, id limit $9",
             look.organisations(),

@@ -160,7 +160,8 @@ class _Walk:
         whole = timedelta(seconds=self.target or 0) - before
         left = whole - (spent - before)
         if left > ZERO:
-            self.target = -(-(spent + worth(agreed, terms.calendar, at) * (left // _US) // (whole // _US)) // _SECOND)
+            share = worth(agreed, terms.calendar, at) // _US * (left // _US) // (whole // _US)
+            self.target = -(-(spent + share * _US) // _SECOND)
 
 
 def read(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:

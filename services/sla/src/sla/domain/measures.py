@@ -212,18 +212,20 @@ class _Story:
 def _span(
     measure: Measure, beginning: Beginning, facts: Sequence[IncidentFact], reopen: ReopenPolicy
 ) -> Iterable[IncidentFact]:
-    """What happened after the beginning, up to what ends the stretch for good: the next update, or another team."""
-    began = beginning.fact
+    """What happened after the beginning, up to what ends the stretch for good: the next update, another team, a second
+    clock. A cancelled incident's clocks count nowhere, so that is told whenever it is.
+    """
+    again = measure.metric == "update" or (measure.metric == "resolution" and reopen == "new_clock")
+    ended = False
     for fact in facts:
-        if not before(began, fact):
+        if not before(beginning.fact, fact):
             continue
-        if fact.kind == "Reopened" and (reopen == "new_clock" or measure.metric == "update"):
-            return
-        yield fact
-        if measure.metric == "update" and fact.kind in _HEARD:
-            return
-        if measure.kind != "sla" and fact.kind == "Assigned" and fact.data.get("team") != beginning.party:
-            return
+        ended = ended or (again and fact.kind == "Reopened")
+        if not ended or fact.kind == "Cancelled":
+            yield fact
+        heard = measure.metric == "update" and fact.kind in _HEARD
+        left = measure.kind != "sla" and fact.kind == "Assigned" and fact.data.get("team") != beginning.party
+        ended = ended or heard or left
 
 
 def _waiting(beginning: Beginning, facts: Sequence[IncidentFact]) -> Iterable[Fact]:

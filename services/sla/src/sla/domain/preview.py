@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 from opsledger_events.contexts.sla import AgreementDefined, Metric
 from sla.domain.calendar import Calendar
 from sla.domain.clock import Reading, Terms, judge
-from sla.domain.measures import Beginning, IncidentFact, Measure, beginnings, clock_facts
+from sla.domain.measures import IncidentFact, Measure, beginnings, clock_facts
 from sla.domain.targets import Target, read_target
 
 Verdict = Literal["met", "breached", "running", "none"]
@@ -57,11 +57,12 @@ NO_CLOCK: Final = Outcome("none")
 
 def outcome(happenings: Sequence[IncidentFact], metric: Metric, promised: Promise, now: datetime) -> Outcome:
     """The clock that `promised` gives to what happened, in the order in which it was told, as of `now`."""
-    targets, measure = promised.targets.get(metric), Measure("sla", metric)
-    begun = None if targets is None else _begun(measure, happenings, promised.terms)
-    if targets is None or begun is None:
+    targets, measure, reopen = promised.targets.get(metric), Measure("sla", metric), promised.terms.reopen
+    begun = beginnings(measure, happenings) if targets else []
+    if targets is None or not begun:
         return NO_CLOCK
-    facts = clock_facts(measure, begun, happenings, targets.get, promised.terms.reopen)
+    tried = reversed(begun) if reopen == "new_clock" else begun[:1]
+    facts = next((one for b in tried if (one := clock_facts(measure, b, happenings, targets.get, reopen))), None)
     if not facts:
         return NO_CLOCK
     # Two machines' clocks differ a little: an event from just ahead of this one's has happened all the same.
@@ -77,13 +78,6 @@ def outcome_of(reading: Reading) -> Outcome:
     if reading.met is not None:
         verdict = "met" if reading.met else "breached"
     return Outcome(verdict, reading.target, reading.elapsed, reading.due)
-
-
-def _begun(measure: Measure, happenings: Sequence[IncidentFact], terms: Terms) -> Beginning | None:
-    found = beginnings(measure, happenings)
-    if not found:
-        return None
-    return found[-1] if terms.reopen == "new_clock" else found[0]
 
 
 def why(
