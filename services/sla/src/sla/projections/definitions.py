@@ -13,6 +13,7 @@ from opsledger_runtime.errors import NotFound
 from opsledger_runtime.projections import Projection, Table
 from sla.domain.agreements import metrics_in
 from sla.domain.calendar import Calendar, calendar_from
+from sla.domain.clock import Terms as ClockTerms
 from sla.domain.measures import MEASURES, Measure
 from sla.domain.selection import Candidate, Situation, choose, ranked, stated
 
@@ -109,6 +110,12 @@ class Terms:
     calendar: Calendar
     chosen_by: tuple[str, ...] = ()
 
+    def of_clocks(self) -> ClockTerms:
+        """As a clock is computed with them."""
+        agreement = self.agreement
+        pausing, warnings = frozenset(agreement.pausing_reasons), tuple(agreement.warning_percent)
+        return ClockTerms(self.calendar, pausing, warnings, agreement.retarget, agreement.reopen)
+
 
 class Definitions:
     """Calendars and agreements as one transaction sees them.
@@ -160,6 +167,10 @@ class Definitions:
             found = choose(present.ranked.get(situation.kind, ()), situation)
             self._chosen[situation] = None if found is None else present.terms(found)
         return self._chosen[situation]
+
+    async def terms(self, agreement: str, revision: int) -> Terms | None:
+        """Those of an agreement's revision with the calendar as it stands; None where that is unknown."""
+        return (await self._present()).terms(Candidate(agreement, await self.agreement(agreement, revision)))
 
     async def measures(self) -> tuple[Measure, ...]:
         """What any revision of an agreement promises: there are clocks of nothing else."""
