@@ -1,5 +1,6 @@
 """The door that says which agreement is for an incident, and agreements of every kind through theirs."""
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -173,6 +174,12 @@ async def test_two_agreements_of_one_kind_cannot_state_the_same(levels: ServiceL
     last = f"/agreements/{FOUR[:-1]}5"
     await levels.put(last, {**VENDOR, "organisation": "acme"}, status=409)
     await levels.put(last, {**VENDOR, "organisation": "acme", "team": "vendor-2"})
+
+
+async def test_of_two_that_come_at_once_one_takes_the_selectors(levels: ServiceLevels) -> None:
+    bodies = {id_: {**GOLD, "category": "network", "priorities": [1, 2]} for id_ in (ONE, TWO, THREE, FOUR)}
+    puts = (levels.http.put(f"{BASE}/agreements/{id_}", json=body) for id_, body in bodies.items())
+    assert sorted(answer.status_code for answer in await asyncio.gather(*puts)) == [201, 409, 409, 409]
 
 
 @pytest.mark.parametrize(
