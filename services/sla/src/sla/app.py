@@ -9,7 +9,8 @@ from sla.permissions import PERMISSIONS
 from sla.projections.clock import CLOCKS
 from sla.projections.definitions import DEFINITIONS
 from sla.reactors import CLOCKS_SUBSCRIPTION
-from sla.rescheduling import APPLICATION_QUEUE, APPLICATIONS
+from sla.renegotiating import AGREEMENTS
+from sla.rescheduling import CALENDARS
 from sla.seed import seed
 from sla.timers import CLOCK_QUEUE, CLOCK_TIMERS
 
@@ -19,8 +20,8 @@ SERVICE: Final = Service(
     messages=ZH,
     routes=routes,
     permissions=PERMISSIONS,
-    inline=(DEFINITIONS, CLOCKS, CLOCK_TIMERS, APPLICATIONS),
+    inline=(DEFINITIONS, CLOCKS, CLOCK_TIMERS, CALENDARS.projection(), AGREEMENTS.projection()),
     subscriptions=(CLOCKS_SUBSCRIPTION,),
-    timers=(CLOCK_QUEUE, APPLICATION_QUEUE),
+    timers=(CLOCK_QUEUE, CALENDARS.timers(), AGREEMENTS.timers()),
     seed=seed,
 )

@@ -16,7 +16,7 @@ from opsledger_runtime import ids
 from opsledger_runtime.store import Loaded, Metadata
 from sla.casebook import Casebook, clock_of
 from sla.domain.calendar import TZ_VERSION, Calendar
-from sla.domain.clock import Mark
+from sla.domain.clock import Fact, Mark
 from sla.domain.commands import (
     AdmitLateReport,
     Agreed,
@@ -32,7 +32,7 @@ from sla.domain.decider import CLOCK, is_late
 from sla.domain.measures import IncidentFact, Measure, beginnings, clock_facts
 from sla.domain.selection import Situation
 from sla.domain.state import ClockState
-from sla.domain.targets import target_of
+from sla.domain.targets import Target, target_of
 from sla.projections.clock import Trail
 from sla.projections.definitions import Terms as AgreedTerms
 from sla.projections.incident_facts import subject_at
@@ -111,10 +111,25 @@ async def report(
     await tx.execute(CLOCK, clock, told, metadata, time=told.at)
 
 
+def facts_by(clock: str, state: ClockState, facts: Sequence[IncidentFact], terms: AgreedTerms | None) -> Sequence[Fact]:
+    """What a clock is told of its incident by other terms; empty where they promise nothing for it any more."""
+    measure = Measure(state.kind, cast(Metric, state.metric))
+    begun = (one for one in beginnings(measure, facts) if clock_of(state.incident, measure, one) == clock)
+    if terms is None or (beginning := next(begun, None)) is None:
+        return ()
+    agreement = terms.agreement
+
+    def promised(priority: int) -> Target | None:
+        return target_of(agreement, priority, measure.metric)
+
+    told = clock_facts(measure, beginning, facts, promised, agreement.reopen)
+    return told if told and told[-1].kind != "cancelled" else ()
+
+
 async def change_terms(
     book: Casebook,
     clock: str,
-    terms: AgreedTerms,
+    terms: AgreedTerms | None,
     facts: Sequence[IncidentFact],
     cause: str,
     at: datetime,
@@ -134,30 +149,13 @@ async def change_terms(
     subject = subject_at(state.incident, known, now)
     if subject is None or by.command_id in loaded.commands:
         return
-    measure = Measure(state.kind, cast(Metric, state.metric))
-    begun = next(
-        (one for one in beginnings(measure, known) if clock_of(state.incident, measure, one) == clock),
-        None,
-    )
-    told = (
-        []
-        if begun is None
-        else clock_facts(
-            measure,
-            begun,
-            known,
-            lambda priority: target_of(terms.agreement, priority, measure.metric),
-            terms.agreement.reopen,
-        )
-    )
     about: dict[str, Any] = {"subject": subject, "at": now, "cause": cause}
-    command: ChangeTerms | RetargetClock
-    if told and told[-1].kind != "cancelled":
+    told = facts_by(clock, state, known, terms)
+    command: ChangeTerms | RetargetClock = RetargetClock(**about, calendar=calendar, target=None)
+    if terms is not None and told:
         command = ChangeTerms(
             **about, calendar=terms.calendar, previous=calendar, agreed=agreed_of(terms), facts=tuple(told)
         )
-    else:
-        command = RetargetClock(**about, calendar=calendar, target=None)
     await tx.execute(CLOCK, clock, command, by, time=_not_before(loaded, now))
 
 

@@ -34,7 +34,7 @@ ZH: Final[dict[str, str]] = {
     "open_day_without_hours": "工作日缺少工作时间。请给出时段，或将该日改为休息日。",
     "outside_hours": "未来一年内没有任何工作日在该时刻营业。请选择工作时间内的时刻，或省略 at 表示当日下班时。",
     "recurring_event": "该事件是重复事件。请为每一天单独写一个事件。",
-    "revision_not_latest": "只能应用日历的最新修订。请查看最新修订后再应用。",
+    "revision_not_latest": "只能应用最新修订。请查看最新修订后再应用。",
     "selector_taken": "已有同类协议适用于相同的事件。请替换该协议，或另选适用范围。",
     "target_never_used": "该目标的优先级不在 priorities 之内，永远不会用到。请把它加入 priorities，或去掉该目标。",
     "target_out_of_reach": "有协议的目标在这些工作时间内永远无法到达。请增加开放时间，或先缩短目标。",

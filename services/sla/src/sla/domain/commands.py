@@ -197,3 +197,12 @@ class ApplyCalendar:
     calendar: str
     revision: int
     latest: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyAgreement:
+    """Judge the running clocks of an agreement by its revision `revision`, of which `latest` is the last."""
+
+    agreement: str
+    revision: int
+    latest: int

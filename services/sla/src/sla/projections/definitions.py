@@ -1,17 +1,19 @@
 """Calendars and agreements, with every revision. Inline: commands and clocks need them at once."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+from uuid import UUID
 
 from opsledger_events import Envelope, decode
-from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined, Metric
+from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined
 from opsledger_runtime.errors import NotFound
 from opsledger_runtime.projections import Projection, Table
 from sla.domain.agreements import metrics_in
 from sla.domain.calendar import Calendar, calendar_from
+from sla.domain.clock import Terms as ClockTerms
 from sla.domain.measures import MEASURES, Measure
 from sla.domain.selection import Candidate, Situation, choose, ranked, stated
 
@@ -47,6 +49,12 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
                     agreement.kind,
                     sorted({metric for target in agreement.targets for metric in metrics_in(target)}),
                 )
+
+    if envelopes:
+        await connection.execute(
+            "insert into definition_stamp (id, event) values (1, $1) on conflict (id) do update set event = $1",
+            envelopes[-1].id,
+        )
 
 
 async def _keep(connection: Any, kind: str, subject: str, event: CalendarDefined | AgreementDefined) -> None:
@@ -102,20 +110,24 @@ class Terms:
     calendar: Calendar
     chosen_by: tuple[str, ...] = ()
 
+    def of_clocks(self) -> ClockTerms:
+        """As a clock is computed with them."""
+        agreement = self.agreement
+        pausing, warnings = frozenset(agreement.pausing_reasons), tuple(agreement.warning_percent)
+        return ClockTerms(self.calendar, pausing, warnings, agreement.retarget, agreement.reopen)
+
 
 class Definitions:
-    """Calendars and agreements as one transaction sees them: each is read once.
+    """Calendars and agreements as one transaction sees them.
 
-    What stands is read whole, in one statement, by whatever asks for it first: there are few agreements.
+    What stands is read whole and kept: a transaction asks only whether it is still what stands.
     """
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self._calendars: dict[tuple[str, int], Calendar] = {}
         self._agreements: dict[tuple[str, int], AgreementDefined] = {}
-        self._present: _Present | None = None
-        self._measures: tuple[Measure, ...] | None = None
-        self._revisions: dict[str, int] = {}
+        self._found: _Present | None = None
         self._chosen: dict[Situation, Terms | None] = {}
 
     async def calendar(self, calendar: str, revision: int) -> Calendar:
@@ -125,7 +137,12 @@ class Definitions:
             NotFound: there is none.
         """
         if (key := (calendar, revision)) not in self._calendars:
-            self._calendars[key] = parse_calendar(await self._definition("calendar", calendar, revision))
+            known = (await self._present()).calendars.get(calendar)
+            self._calendars[key] = (
+                known[1]
+                if known is not None and known[0] == revision
+                else parse_calendar(await self._definition("calendar", calendar, revision))
+            )
         return self._calendars[key]
 
     async def agreement(self, agreement: str, revision: int) -> AgreementDefined:
@@ -135,52 +152,41 @@ class Definitions:
             NotFound: there is none.
         """
         if (key := (agreement, revision)) not in self._agreements:
-            self._agreements[key] = parse_agreement(await self._definition("agreement", agreement, revision))
+            known = (await self._present()).agreements.get(agreement)
+            self._agreements[key] = (
+                known
+                if known is not None and known.revision == revision
+                else parse_agreement(await self._definition("agreement", agreement, revision))
+            )
         return self._agreements[key]
 
     async def choose(self, situation: Situation) -> Terms | None:
         """Those of the most specific agreement that is for an incident, whether or not it has a target for it."""
         if situation not in self._chosen:
-            present = await self._read()
+            present = await self._present()
             found = choose(present.ranked.get(situation.kind, ()), situation)
-            self._chosen[situation] = None if found is None else self._terms(found)
+            self._chosen[situation] = None if found is None else present.terms(found)
         return self._chosen[situation]
+
+    async def terms(self, agreement: str, revision: int) -> Terms | None:
+        """Those of an agreement's revision with the calendar as it stands; None where that is unknown."""
+        return (await self._present()).terms(Candidate(agreement, await self.agreement(agreement, revision)))
 
     async def measures(self) -> tuple[Measure, ...]:
         """What any revision of an agreement promises: there are clocks of nothing else."""
-        if self._measures is None:
-            rows = await self._connection.fetch("select kind, metric from measure")
-            known = {tuple(row) for row in rows}
-            self._measures = tuple(measure for measure in MEASURES if measure in known)
-        return self._measures
+        return (await self._present()).measures
 
-    async def kinds(self) -> frozenset[str]:
-        """The kinds of which there is any agreement."""
-        return frozenset((await self._read()).ranked)
-
-    async def metrics(self, kind: str) -> frozenset[Metric]:
-        """What any agreement of a kind promises, for whichever priority."""
-        return (await self._read()).metrics.get(kind, frozenset())
-
-    def _terms(self, found: Candidate) -> Terms | None:
-        calendar = found.agreement.calendar
-        if calendar not in self._revisions:
-            return None
-        revision = self._revisions[calendar]
-        return Terms(found.id, found.agreement, revision, self._calendars[calendar, revision], stated(found.agreement))
-
-    async def _read(self) -> "_Present":
-        if self._present is None:
-            rows = await self._connection.fetch(_PRESENT_WITH_CALENDARS)
-            for row in rows:
-                if row["is_calendar"]:
-                    self._revisions[row["id"]] = row["revision"]
-                    self._calendars[row["id"], row["revision"]] = parse_calendar(row["definition"])
-            self._present = _present(tuple((row["id"], row["definition"]) for row in rows if not row["is_calendar"]))
-            for candidates in self._present.ranked.values():
-                for id_, agreement in candidates:
-                    self._agreements[id_, agreement.revision] = agreement
-        return self._present
+    async def _present(self) -> "_Present":
+        if self._found is None:
+            stamp = await self._connection.fetchval("select event from definition_stamp")
+            self._found = _KNOWN.get(stamp)
+        if self._found is None:
+            self._found = _Present.of(await self._connection.fetch(_READ))
+            if len(_KNOWN) >= _MOST_KNOWN:
+                _KNOWN.clear()
+            if self._found.stamp is not None:
+                _KNOWN[self._found.stamp] = self._found
+        return self._found
 
     async def _definition(self, kind: str, key: str, revision: int) -> str:
         text: str | None = await self._connection.fetchval(
@@ -191,43 +197,64 @@ class Definitions:
         return text
 
 
-class _Present(NamedTuple):
-    """By kind: the agreements as they stand, the most specific first, and what any of them promises."""
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """All that stood after the event `stamp`; whoever reads it changes nothing in it.
 
-    ranked: dict[str, list[Candidate]]
-    metrics: dict[str, frozenset[Metric]]
+    `ranked`: agreements by kind, the most specific first. `calendars`: the revision, and what it says.
+    """
 
+    stamp: UUID | None
+    agreements: Mapping[str, AgreementDefined]
+    ranked: Mapping[str, Sequence[Candidate]]
+    calendars: Mapping[str, tuple[int, Calendar]]
+    measures: tuple[Measure, ...]
 
-@lru_cache(maxsize=16)
-def _present(agreements: tuple[tuple[str, str], ...]) -> _Present:
-    """Of ids and stored definitions, which seldom change; whoever reads it changes nothing in it."""
-    found: dict[str, list[Candidate]] = {}
-    for one in ranked(Candidate(id_, parse_agreement(definition)) for id_, definition in agreements):
-        found.setdefault(one.agreement.kind, []).append(one)
-    metrics = {
-        kind: frozenset(
-            metric for one in candidates for target in one.agreement.targets for metric in metrics_in(target)
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> "_Present":
+        told: dict[str, list[Any]] = {"agreement": [], "calendar": [], "measure": [], "stamp": []}
+        for row in rows:
+            told[row["what"]].append(row)
+        agreements = {row["id"]: parse_agreement(row["text"]) for row in told["agreement"]}
+        candidates: dict[str, list[Candidate]] = {}
+        for one in ranked(Candidate(*item) for item in agreements.items()):
+            candidates.setdefault(one.agreement.kind, []).append(one)
+        measures = {(row["id"], row["text"]) for row in told["measure"]}
+        return cls(
+            UUID(told["stamp"][0]["id"]) if told["stamp"] else None,
+            agreements,
+            candidates,
+            {row["id"]: (row["revision"], parse_calendar(row["text"])) for row in told["calendar"]},
+            tuple(one for one in MEASURES if (one.kind, one.metric) in measures),
         )
-        for kind, candidates in found.items()
-    }
-    return _Present(found, metrics)
 
+    def terms(self, found: Candidate) -> Terms | None:
+        """Those of an agreement; None where the calendar that it names is unknown."""
+        known = self.calendars.get(found.agreement.calendar)
+        return None if known is None else Terms(found.id, found.agreement, *known, stated(found.agreement))
+
+
+_MOST_KNOWN: Final = 8
+_KNOWN: Final[dict[UUID, _Present]] = {}
+"""What stood after the last definitions that this process has seen."""
 
 _PRESENT: Final = (
-    "select id, agreement.revision, definition from agreement join agreement_revision on agreement = id"
+    "select id, definition from agreement join agreement_revision on agreement = id"
     " and agreement_revision.revision = agreement.revision"
 )
-_PRESENT_WITH_CALENDARS: Final = f"""
-with present as ({_PRESENT})
-select id, revision, definition::text as definition, false as is_calendar from present
+_READ: Final = f"""
+select 'agreement' as what, id, null as revision, definition::text as text from ({_PRESENT}) present
  union all
-select calendar.id, calendar.revision, c.definition::text, true
-  from calendar join calendar_revision c on c.calendar = calendar.id and c.revision = calendar.revision
- where calendar.id in (select definition->>'calendar' from present)
+select 'calendar', id, calendar.revision, definition::text
+  from calendar join calendar_revision on calendar = id and calendar_revision.revision = calendar.revision
+ union all
+select 'measure', kind, null, metric from measure
+ union all
+select 'stamp', event::text, null, null from definition_stamp
 """
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def parse_agreement(definition: str) -> AgreementDefined:
     """The agreement of a stored definition; whoever reads it changes nothing in it."""
     return AgreementDefined.read(json.loads(definition))
@@ -248,6 +275,7 @@ DEFINITIONS = Projection(
         Table("calendar_revision", ("calendar", "revision")),
         Table("agreement", ("id",)),
         Table("agreement_revision", ("agreement", "revision")),
+        Table("definition_stamp", ("id",), volatile=("event",)),
         Table("measure", ("kind", "metric")),
     ),
     _apply,
