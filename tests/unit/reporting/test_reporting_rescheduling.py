@@ -76,6 +76,20 @@ def test_other_terms_take_a_breach_back_or_bring_one() -> None:
     assert after_terms(standing=paused).state == "paused"
 
 
+def test_a_breach_that_is_none_by_other_terms_is_one_withdrawn() -> None:
+    longer = terms_changed(SAID, T0, 8 * 3600, T0 + 8 * HOUR)
+    withdrawn = s.SLABreachWithdrawn(
+        **SAID, due_at=T0 + HOUR, because="event-9", target_seconds=3600, standing=longer.standing
+    )
+    story = Story()
+    story.tell("c", started(SAID, T0, 3600), T0)
+    for event in (s.SLABreached(**SAID, due_at=T0 + HOUR, target_seconds=3600), longer, withdrawn):
+        story.tell("c", event, T0 + 2 * HOUR)
+    rows = Rows()
+    fold(rows, read(story.envelopes))
+    assert (rows.clocks["c"].state, rows.clocks["c"].withdrawn) == ("running", True)
+
+
 def test_a_withdrawal_after_other_terms_leaves_the_breach_of_these_terms() -> None:
     """The core takes the old breach back by its own target; a breach of the new one stands."""
     late = s.ClockStanding(

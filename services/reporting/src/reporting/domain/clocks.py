@@ -83,7 +83,8 @@ def fold_clock(row: ClockRow, event: ClockFact, time: datetime, organisation: st
             row.warned_at = row.warned_at or when
         case SLABreachWithdrawn():
             if event.target_seconds is None or event.target_seconds == row.target_seconds:
-                row.breached_at, row.provisional, row.withdrawn = None, False, True
+                row.breached_at, row.provisional = None, False
+            row.withdrawn = row.withdrawn or row.breached_at is None
         case SLAClockRestated() | SLAClockRescheduled():
             pass  # `standing` says it all
         case SLAClockTermsChanged():
