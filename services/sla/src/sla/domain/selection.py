@@ -120,9 +120,10 @@ def _verdict(candidate: Candidate, situation: Situation, chosen: Candidate | Non
     return Verdict(candidate, "less_specific", lacking[:1], chosen)
 
 
-def _rank(candidate: Candidate) -> tuple[str, tuple[bool, ...], str]:
+def _rank(candidate: Candidate) -> tuple[str, tuple[bool, ...], int, str]:
     agreement = candidate.agreement
-    return agreement.kind, tuple(not getattr(agreement, name) for name in selectors_of(agreement.kind)), candidate.id
+    states = tuple(not getattr(agreement, name) for name in selectors_of(agreement.kind))
+    return agreement.kind, states, len(agreement.priorities), candidate.id
 
 
 def _names_another(agreement: AgreementDefined, situation: Situation, name: Selector) -> bool:
