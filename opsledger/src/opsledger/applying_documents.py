@@ -20,8 +20,8 @@ Kind = Literal["calendar", "agreement"]
 KINDS: Final[dict[str, Kind]] = {"Calendar": "calendar", "Agreement": "agreement"}
 
 _NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?")
-_DURATION: Final = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,8})m)?(?:(\d{1,9})s)?")
-_DAYS: Final = re.compile(r"\d+\s*(d|days?|w|weeks?|天|日|周)\b.*", re.IGNORECASE)
+_DURATION: Final = re.compile(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,8})m)?(?:([0-9]{1,9})s)?")
+_DAYS: Final = re.compile(r"[0-9.]+\s*(d|days?|w|weeks?|天|日|周)([0-9\s].*)?", re.IGNORECASE)
 _SUFFIXES: Final = ("_seconds", "_by")
 
 
@@ -164,7 +164,7 @@ def _document(node: Node) -> Document:
     if spec.mapping is None:
         raise _refused(spec.place, "no_mapping", what="spec")
     if "name" not in spec.mapping:
-        spec = _with(spec, "name", name)
+        spec = Node(spec.place, {"name": name, **spec.mapping}, {"name": name.place, **spec.keys})
     if own == "agreement":
         spec = _with_seconds(spec)
     return Document(own, name.value, _id(metadata.get("id"), own, name.value), node.place, spec)
