@@ -183,6 +183,19 @@ def test_a_difference_is_told_by_field_and_priority() -> None:
     assert differences(text, None)[:2] == ["name  gold", "calendar  office"]
 
 
+def test_a_working_day_reads_as_people_say_it() -> None:
+    by = "{working_days: 1, at: 16:00}"
+    text = agreement(f"{{calendar: {ID}, reopen: restart, targets: [{{priority: 1, response: {by}, update: 1h}}]}}")
+    rows = [{"priority": 1, "response_by": {"working_days": 2, "at": None}, "update_by": {"working_days": 1}}]
+    assert differences(text, agreement_shown(targets=rows)) == [
+        "reopen  continue → restart",
+        "targets.P1.response  working day 2 at closing → working day 1 16:00",
+        "targets.P1.update  working day 1 at closing → 1h",
+    ]
+    told = differences(text, agreement_shown(targets=rows), "zh")
+    assert told[1] == "targets.P1.response  第 2 个工作日 下班时 → 第 1 个工作日 16:00"
+
+
 def test_order_of_targets_and_what_is_left_out_is_no_difference() -> None:
     rows = [{"priority": 1, "response_seconds": 60}, {"priority": 2, "response_seconds": 120}]
     targets = "[{priority: 2, response: 2m}, {priority: 1, response: 60s}]"
