@@ -220,7 +220,7 @@ async def test_an_application_that_makes_no_sense_is_refused(office: ServiceLeve
     for body in ({"revision": 1}, {"revision": 3}, {"revision": 1, "dry_run": True}):
         assert (await apply(office, status=409, **body))["code"] == "revision_not_latest"
     zh = await apply(office, status=409, revision=1, headers={"Accept-Language": "zh-CN"})
-    assert zh["detail"].startswith("只能应用日历的最新修订")
+    assert zh["detail"].startswith("只能应用最新修订")
     for body in ({"revision": 0}, {"revision": "2"}, {"revision": 10**12}, {"revision": True}, {"extra": 1}):
         await apply(office, status=422, **body)
     await apply(office, status=403, headers=office.headers("agent"))

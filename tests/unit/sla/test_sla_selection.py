@@ -126,7 +126,7 @@ def test_each_candidate_is_told_why_in_both_languages() -> None:
     ]
     about = situation(service=None)
     told = {one.candidate.id: (one.judgement, *sentence(one, about)) for one in explain(ranked(everything), about)}
-    assert list(told) == ["globex", "a", "mail", "network", "urgent", "zz", "default"]
+    assert list(told) == ["globex", "a", "mail", "network", "zz", "urgent", "default"]
     assert told["globex"] == (
         "names_another",
         "不适用：它针对机构 globex，此事件为 acme；它针对优先级 2、3、4，此事件为 1。",
@@ -155,8 +155,12 @@ def test_each_candidate_is_told_why_in_both_languages() -> None:
     alone = explain([DEFAULT], about)[0]
     assert sentence(alone, about).zh == "选用：它适用于所有事件，没有更具体的协议适用于此事件。"
     first, second = explain(ranked([URGENT, silver]), about)
-    assert (first.judgement, second.judgement) == ("chosen", "higher_id")
-    assert sentence(second, about).zh == "未选用：与“urgent”指明的项目相同，标识较小的“urgent”优先。"
+    assert (first.judgement, second.judgement) == ("chosen", "more_priorities")
+    assert sentence(second, about).en == "Not chosen: it names as much as “Silver”, and more priorities."
+    twin = candidate("z0", "Twin", priorities=[1])
+    second = explain(ranked([silver, twin]), about)[1]
+    assert (second.judgement, second.candidate.id) == ("higher_id", "zz")
+    assert sentence(second, about).zh == "未选用：与“Twin”指明的项目相同，标识较小的“Twin”优先。"
 
 
 def test_without_one_that_is_for_it_every_candidate_names_something_else() -> None:

@@ -29,6 +29,11 @@ def sentence(verdict: Verdict, situation: Situation) -> Sentence:
             f"未选用：与“{than.name}”指明的项目相同，标识较小的“{than.name}”优先。",
             f"Not chosen: it names as much as “{than.name}”, and of the two the one with the lower id counts.",
         )
+    if verdict.judgement == "more_priorities":
+        return Sentence(
+            f"未选用：与“{than.name}”指明的项目相同，但优先级范围更宽。",
+            f"Not chosen: it names as much as “{than.name}”, and more priorities.",
+        )
     more, less = _NAMES[verdict.selectors[0]], _own(agreement, than)
     if less is None:
         return Sentence(

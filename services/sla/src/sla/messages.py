@@ -33,6 +33,7 @@ ZH: Final[dict[str, str]] = {
     "not_yet": "as_of 晚于目前所知的一切。请省略，或给出更早的时间。",
     "open_day_without_hours": "工作日缺少工作时间。请给出时段，或将该日改为休息日。",
     "outside_hours": "未来一年内没有任何工作日在该时刻营业。请选择工作时间内的时刻，或省略 at 表示当日下班时。",
+    "preview_of_customers": "只能预览与客户的协议（sla）。团队（ola）与供应商（uc）的协议在定义后即生效。",
     "recurring_event": "该事件是重复事件。请为每一天单独写一个事件。",
     "revision_not_latest": "只能应用最新修订。请查看最新修订后再应用。",
     "selector_taken": "已有同类协议适用于相同的事件。请替换该协议，或另选适用范围。",

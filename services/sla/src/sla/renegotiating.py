@@ -13,12 +13,12 @@ from opsledger_runtime.errors import Invalid
 from sla.applying import Application, Cause
 from sla.casebook import Casebook
 from sla.domain.decider import CLOCK
-from sla.domain.measures import Measure
+from sla.domain.measures import IncidentFact, Measure
 from sla.domain.selection import is_for
 from sla.domain.state import ClockState
 from sla.handlers import change_terms, situation_of
 from sla.projections.definitions import Definitions, Terms
-from sla.projections.incident_facts import IncidentFact, subject_at
+from sla.projections.incident_facts import subject_at
 
 _log = structlog.get_logger()
 

@@ -119,6 +119,8 @@ def _candidate(verdict: Verdict, situation: Situation, *, promised: bool) -> Can
         states={name: getattr(agreement, name) for name in stated(agreement)},
         verdict=judgement,
         by=list(verdict.selectors),
-        than=chosen.id if chosen is not None and judgement in ("less_specific", "higher_id") else None,
+        than=chosen.id
+        if chosen is not None and judgement in ("less_specific", "more_priorities", "higher_id")
+        else None,
         sentence=SentenceView(zh=words.zh, en=words.en),
     )

@@ -147,6 +147,13 @@ async def _draft(
     defined = next(iter(define_agreement(command, state)), state.definition)
     if not isinstance(defined, AgreementDefined):
         raise TypeError(f"{defined!r} is no agreement")
+    if defined.kind != "sla":
+        problem = FieldError("/kind", "Preview an agreement with a customer: sla.")
+        raise Invalid(
+            "A preview shows agreements with customers. Those of teams and vendors take effect when they are defined.",
+            [problem],
+            code="preview_of_customers",
+        )
     return defined, calendar
 
 

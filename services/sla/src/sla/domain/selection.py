@@ -3,7 +3,8 @@
 An agreement is for an incident where each selector that it states names what the incident is. Of two such agreements
 the one that states the more telling selector wins: the order is organisation, service, category, criticality,
 priorities, before which the agreement of a team or a vendor (`ola`, `uc`) has its team. Of two that state the same
-selectors, which overlapping priorities allow, the lower id wins, so that the order of definitions means nothing.
+selectors, which overlapping priorities allow, the one with fewer priorities wins, and of those the one with the lower
+id, so that the order of definitions means nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from typing import Final, Literal, NamedTuple, Protocol
 from opsledger_events.contexts.sla import AgreementDefined, AgreementKind
 
 Selector = Literal["team", "organisation", "service", "category", "criticality", "priorities"]
-Judgement = Literal["chosen", "names_another", "less_specific", "higher_id"]
+Judgement = Literal["chosen", "names_another", "less_specific", "more_priorities", "higher_id"]
 
 _SELECTORS: Final[tuple[Selector, ...]] = ("organisation", "service", "category", "criticality", "priorities")
 _SELECTORS_OF_TEAMS: Final[tuple[Selector, ...]] = ("team", *_SELECTORS)
@@ -44,7 +45,8 @@ class Verdict:
     """Why a candidate is or is not the one, beside the `chosen` one, if any.
 
     `selectors`: by which it is what it is. Chosen: those that it states. `names_another`: those that name something
-    else. `less_specific`: the first one that the chosen one states and it does not. `higher_id`: those of both.
+    else. `less_specific`: the first one that the chosen one states and it does not. `more_priorities`, `higher_id`:
+    those of both.
     """
 
     candidate: Candidate
@@ -116,13 +118,15 @@ def _verdict(candidate: Candidate, situation: Situation, chosen: Candidate | Non
         return Verdict(candidate, "chosen", held, chosen)
     lacking = tuple(name for name in stated(chosen.agreement) if name not in held)
     if not lacking:
-        return Verdict(candidate, "higher_id", held, chosen)
+        more = len(agreement.priorities) > len(chosen.agreement.priorities)
+        return Verdict(candidate, "more_priorities" if more else "higher_id", held, chosen)
     return Verdict(candidate, "less_specific", lacking[:1], chosen)
 
 
-def _rank(candidate: Candidate) -> tuple[str, tuple[bool, ...], str]:
+def _rank(candidate: Candidate) -> tuple[str, tuple[bool, ...], int, str]:
     agreement = candidate.agreement
-    return agreement.kind, tuple(not getattr(agreement, name) for name in selectors_of(agreement.kind)), candidate.id
+    states = tuple(not getattr(agreement, name) for name in selectors_of(agreement.kind))
+    return agreement.kind, states, len(agreement.priorities), candidate.id
 
 
 def _names_another(agreement: AgreementDefined, situation: Situation, name: Selector) -> bool:

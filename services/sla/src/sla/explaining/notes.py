@@ -4,15 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opsledger_events.contexts.sla import (
+    RetargetPolicy,
     SLABreached,
     SLABreachWithdrawn,
     SLAClockCancelled,
     SLAClockRescheduled,
     SLAClockRestated,
     SLAClockStarted,
+    SLAClockTermsChanged,
     SLAWarningReached,
 )
 from sla.domain.clock import Fact, Mark, Reading, State, Terms, agreed_after, marks, read
@@ -31,6 +33,12 @@ class Note:
     told: Told | None
     values: Mapping[str, Any] = field(default_factory=dict)
     corrects: bool = False
+
+
+class Policy(NamedTuple):
+    """What another target means, to be said in the reader's language."""
+
+    code: RetargetPolicy
 
 
 def notes_of(story: Story, facts: Sequence[Fact], terms: Terms, reading: Reading, as_of: datetime) -> list[Note]:
@@ -65,6 +73,7 @@ def _targets(story: Story, facts: Sequence[Fact], terms: Terms) -> Iterator[Note
         values = {
             "before": _time(0 if was is None else was.target or 0),
             "after": after,
+            "policy": Policy(terms.retarget),
             "elapsed": now.elapsed if now else _ZERO,
         }
         if now is None or now.state == "paused" or due is None:
@@ -96,7 +105,10 @@ def _changes(story: Story, facts: Sequence[Fact], terms: Terms, reading: Reading
                 yield Note(kind, at, told, {"due": due})
             else:
                 now = read(facts, terms, at)
-                yield Note(kind, at, told, {"due": due, "elapsed": now.elapsed if now else _ZERO})
+                values: dict[str, Any] = {"due": due, "elapsed": now.elapsed if now else _ZERO}
+                if terms.reopen == "restart" and now is not None and now.remaining is not None:
+                    kind, values = "restarted", {**values, "target": now.remaining}
+                yield Note(kind, at, told, values)
 
 
 def _verdict(now: Reading | None, at: datetime, told: Told | None) -> Note:
@@ -167,6 +179,8 @@ def _corrections(story: Story, as_of: datetime) -> Iterator[Note]:
             yield Note("withdrawn", told.known_at, told, {**values, "due": event.due_at}, corrects=True)
         elif isinstance(event, SLAClockRescheduled):
             yield _rescheduled(told, event)
+        elif isinstance(event, SLAClockTermsChanged):
+            yield _other_terms(told, event)
         elif isinstance(event, SLAClockRestated):
             yield Note("restated", told.known_at, told, values, corrects=True)
 
@@ -176,6 +190,15 @@ def _rescheduled(told: Told, event: SLAClockRescheduled) -> Note:
     if event.due_at is None:
         return Note("rescheduled_paused", told.happened_at, told, values, corrects=True)
     return Note("rescheduled", told.happened_at, told, {**values, "due": event.due_at}, corrects=True)
+
+
+def _other_terms(told: Told, event: SLAClockTermsChanged) -> Note:
+    same = event.agreement == event.previous_agreement
+    kind = "terms_revised" if same else "terms_changed"
+    values: dict[str, Any] = {"revision": event.agreement_revision, "before": event.previous_agreement_revision}
+    if event.due_at is None:
+        return Note(f"{kind}_paused", told.happened_at, told, values, corrects=True)
+    return Note(kind, told.happened_at, told, {**values, "due": event.due_at}, corrects=True)
 
 
 def _time(seconds: int) -> timedelta:
