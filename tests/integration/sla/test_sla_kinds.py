@@ -114,6 +114,15 @@ async def test_r89_the_next_update_is_warned_of_and_breached_like_any_promise(ac
     assert (second["breached_at"], second["breach_announced"], second["warned"]) == ("2026-11-23T04:00:00Z", True, [50])
 
 
+async def test_a_clock_of_a_team_says_whose_it_is(acme: ServiceLevels) -> None:
+    incident = await live(acme)
+    (vendor,) = await clocks(acme, incident=incident, kind="uc")
+    told = await acme.get(f"/clocks/{vendor['id']}/trace", params={"lang": "zh-CN"})
+    assert (told["kind"], told["party"], told["metric"]) == ("uc", "vendor", "resolution")
+    drawn = await acme.http.get(f"/api/sla/v1/clocks/{vendor['id']}/trace.svg", params={"lang": "zh-CN"})
+    assert "INC0000001：解决（UC vendor）" in drawn.text
+
+
 async def test_what_several_clocks_leave_can_be_rebuilt(acme: ServiceLevels) -> None:
     await live(acme)
     await acme.fire_until(100)

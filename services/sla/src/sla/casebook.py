@@ -6,7 +6,7 @@ from opsledger_events import Envelope
 from opsledger_runtime import ids
 from opsledger_runtime.store import Transaction
 from sla.domain.decider import CLOCK
-from sla.domain.measures import Beginning, IncidentFact, Measure, beginnings
+from sla.domain.measures import Beginning, IncidentFact, Measure, beginnings, concerned
 from sla.projections.clock import Trail, trail_after, trails_of
 from sla.projections.definitions import Definitions
 from sla.projections.incident_facts import facts_of, keep_and_find
@@ -39,12 +39,15 @@ class Casebook:
         """Keep what happened to incidents, and read what concerns their clocks."""
         book = cls(tx, await keep_and_find(tx.connection, envelopes), {})
         measures = await book.definitions.measures()
-        clocks = [
-            clock_of(incident, measure, beginning)
-            for incident, facts in book._facts.items()
-            for measure in measures
-            for beginning in beginnings(measure, facts)
-        ]
+        heard: dict[str, set[int]] = {}
+        for envelope in envelopes:
+            heard.setdefault(envelope.subject, set()).add(envelope.aggregateversion)
+        clocks = []
+        for incident, facts in book._facts.items():
+            told = [fact for fact in facts if fact.version in heard[incident]]
+            for measure in measures:
+                begun = concerned(beginnings(measure, facts), told)
+                clocks += [clock_of(incident, measure, beginning) for beginning in begun]
         loaded = await tx.load_many(CLOCK, clocks)
         await tx.flush()
         standing = [clock for clock, found in loaded.items() if found.version]

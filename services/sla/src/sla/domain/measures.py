@@ -111,6 +111,17 @@ def beginnings(measure: Measure, facts: Iterable[IncidentFact]) -> list[Beginnin
     return found
 
 
+def concerned(begun: Sequence[Beginning], told: Sequence[IncidentFact]) -> Sequence[Beginning]:
+    """Those whose clocks may hear of what was told last: from the one before it on, or all of a cancelled incident."""
+    if any(fact.kind == "Cancelled" for fact in told):
+        return begun
+    first = min(told, key=lambda fact: (fact.at, fact.version), default=None)
+    for n in range(len(begun) - 1, 0, -1):
+        if first is not None and before(begun[n].fact, first) and begun[n].fact.kind != "Reopened":
+            return begun[n:]
+    return begun
+
+
 def before(fact: IncidentFact, other: IncidentFact) -> bool:
     """Whether `fact` comes before `other`: by when it happened, then by its number."""
     return (fact.at, fact.version) < (other.at, other.version)

@@ -81,6 +81,7 @@ SENTENCES: Final[dict[str, str]] = {
     "moved_several": " Moved to {due} by many changes.",
     # The picture.
     "picture_title": "{number}: {metric}",
+    "picture_of": " ({whose})",
     "picture_about": "Time line of a service level clock from {start} to {end}. {closing}",
     "row_hours": "Hours",
     "row_clock": "Clock",

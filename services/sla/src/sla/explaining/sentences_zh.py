@@ -75,6 +75,7 @@ SENTENCES: Final[dict[str, str]] = {
     "moved_several": "因多次变更移至 {due}。",
     # The picture.
     "picture_title": "{number}：{metric}",
+    "picture_of": "（{whose}）",
     "picture_about": "服务级别时钟的时间线，{start} 至 {end}。{closing}",
     "row_hours": "时段",
     "row_clock": "时钟",
