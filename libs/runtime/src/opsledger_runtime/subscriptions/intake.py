@@ -8,7 +8,6 @@ the handler.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -76,10 +75,12 @@ class Selector:
         stated = (message.headers or {}).get(TYPE)
         if stated is None or self.skips(stated.removeprefix("opsledger.")):
             return
-        with suppress(Exception):
+        try:
             envelope = Envelope.from_json(message.data)
             decode(envelope)
-            self._early[id(message)] = message, envelope  # with the message, so that no other has its identity
+        except Exception:  # said in its turn
+            return
+        self._early[id(message)] = message, envelope  # with the message, so that no other has its identity
 
     def taken(self, message: "Message") -> Envelope | None:
         """What was read early of a message whose turn has come."""
