@@ -24,7 +24,7 @@ _AIM: Final = 20_000
 _RATIO: Final = 0.4
 _LAG_MS: Final = 250.0
 _LOOK_SECONDS: Final = 0.005
-_FETCHED: Final = 300_000
+_FETCHED: Final = 150_000
 _PATIENCE_SECONDS: Final = 300.0
 
 _APPLIED: Final = "select sequence, recorded_at from reporting.progress where source_context = 'incident'"
