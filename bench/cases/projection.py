@@ -15,8 +15,7 @@ from bench.platform import Platform
 from bench.results import Measurement
 from opsledger_events.subjects import STREAM
 from opsledger_runtime.clock import machine_time
-from opsledger_runtime.subscriptions.consumers import BATCH
-from reporting.projections.mart import MART
+from reporting.projections.mart import MART, SUBSCRIPTION
 
 _STAY_OPEN: Final = 5_000
 """How many of a generated history have one event; all others have two."""
@@ -25,7 +24,7 @@ _AIM: Final = 20_000
 _RATIO: Final = 0.4
 _LAG_MS: Final = 250.0
 _LOOK_SECONDS: Final = 0.005
-_FETCHED: Final = 300_000
+_FETCHED: Final = 150_000
 _PATIENCE_SECONDS: Final = 300.0
 
 _APPLIED: Final = "select sequence, recorded_at from reporting.progress where source_context = 'incident'"
@@ -68,7 +67,7 @@ async def _rebuild(bench: Bench, platform: Platform) -> None:
         bench.tell("the same rows by COPY")
         outcome = await apart.run(
             "bench.cases.projection_limit:write",
-            {"url": platform.access("reporting").owner_database_url, "transactions": -(-last[1] // BATCH)},
+            {"url": platform.access("reporting").owner_database_url, "transactions": -(-last[1] // SUBSCRIPTION.batch)},
         )
         written = last[1] / outcome.value["seconds"]
     limit = min(fetched, written)
@@ -93,7 +92,7 @@ async def _rebuild(bench: Bench, platform: Platform) -> None:
 
 async def _fetch(platform: Platform, events: int) -> float:
     url, user, password = platform.servers.admin()
-    given = {"url": url, "user": user, "password": password, "events": events, "batch": BATCH}
+    given = {"url": url, "user": user, "password": password, "events": events, "batch": SUBSCRIPTION.batch}
     found = (await apart.run("bench.cases.projection_limit:fetch", given)).value
     return float(found["events"] / found["seconds"])
 

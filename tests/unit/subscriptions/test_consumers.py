@@ -1,11 +1,14 @@
 """Names and settings of consumers."""
 
+from dataclasses import replace
+
 from nats.js.api import AckPolicy, DeliverPolicy
 from tests.support.bus import Tally, subscription
 
 from opsledger_runtime.provision import durable, stream_config
-from opsledger_runtime.subscriptions.consumers import BATCH, consumer_config
-from opsledger_runtime.subscriptions.delivery import WINDOW
+from opsledger_runtime.subscriptions.consumers import consumer_config
+from opsledger_runtime.subscriptions.delivery import WINDOW_BATCHES
+from opsledger_runtime.subscriptions.subscription import BATCH
 
 
 def test_each_subscription_has_two_durables_of_its_own() -> None:
@@ -18,8 +21,14 @@ def test_a_consumer_reads_whole_contexts_and_never_holds_back_the_window() -> No
     assert config.ack_policy is AckPolicy.ALL
     assert config.deliver_policy is DeliverPolicy.ALL
     assert config.max_ack_pending is not None
-    assert config.max_ack_pending >= 2 * WINDOW >= 4 * BATCH
+    assert config.max_ack_pending >= 2 * WINDOW_BATCHES * BATCH >= 4 * BATCH
     assert config.inactive_threshold is None
+
+
+def test_a_subscription_with_larger_batches_has_a_larger_window() -> None:
+    config = consumer_config("sla", replace(subscription(Tally()), batch=2 * BATCH), "a")
+    assert config.max_ack_pending is not None
+    assert config.max_ack_pending >= 4 * WINDOW_BATCHES * BATCH
 
 
 def test_the_stream_keeps_everything_and_takes_atomic_batches() -> None:

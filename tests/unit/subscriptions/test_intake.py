@@ -185,3 +185,30 @@ def test_whatever_comes_numbers_are_applied_without_gap_or_repeat(arrivals: list
     ]
     if ahead:
         assert plan.end.stream_sequence < int(ahead[0].reply.split(".")[5]), "it will be read again"
+
+
+def test_messages_read_before_their_turn_are_sorted_as_if_they_were_not() -> None:
+    messages = [
+        _message(envelope(NOTED, "a", 6), 11),
+        _message(envelope(CLOSED, "a", 7), 12),
+        _message(envelope(NOTED, "a", 8, {"text": {"no": "text"}}), 13),
+        Fake("opsledger.evt.incident.Noted.1", "$JS.ACK.EVENTS.c.1.14.1.1700000000000000000.0", b"not json"),
+        _message(envelope(MET, "b", 1), 15, bare=True),
+        _message(envelope(NOTED, "a", 5), 16),
+    ]
+    selector = Selector(subscription(Tally(), contexts=("incident", "sla"), reads=(NOTED, MET)))
+    for message in [*messages, *messages]:
+        selector.read_early(message)
+    early = sort_out(selector, messages, START, standing=False)
+    assert early == _plan(START, *messages)
+    assert all(selector.taken(message) is None for message in messages)
+
+
+def test_what_was_read_early_is_forgotten_when_deliveries_start_again() -> None:
+    selector = Selector(subscription(Tally(), contexts=("incident",), reads=(NOTED,)))
+    message = _message(envelope(NOTED, "a", 6), 11)
+    selector.read_early(message)
+    selector.forget()
+    assert selector.taken(message) is None
+    selector.read_early(message)
+    assert selector.taken(message) == Envelope.from_json(message.data)

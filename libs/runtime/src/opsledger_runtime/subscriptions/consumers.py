@@ -8,10 +8,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, StreamInfo
 from opsledger_events import subjects
 from opsledger_runtime.subscriptions.subscription import Subscription
 
-BATCH: Final = 500
-"""Largest batch of a subscription, in events."""
-
-MAX_ACK_PENDING: Final = 4 * BATCH
+PENDING_BATCHES: Final = 4
 """Twice the window that a subscriber asks for (two batches), so that the consumer never holds it back."""
 
 ACK_WAIT_SECONDS: Final = 30.0
@@ -34,7 +31,7 @@ def consumer_config(context: str, subscription: Subscription, side: Side) -> Con
         ack_policy=AckPolicy.ALL,
         ack_wait=ACK_WAIT_SECONDS,
         max_deliver=-1,
-        max_ack_pending=MAX_ACK_PENDING,
+        max_ack_pending=PENDING_BATCHES * subscription.batch,
         filter_subjects=[subjects.context_subjects(found) for found in subscription.contexts],
     )
 

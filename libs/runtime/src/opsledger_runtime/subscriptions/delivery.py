@@ -8,8 +8,9 @@ checkpoint again.
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 from nats.aio.msg import Msg
@@ -20,11 +21,13 @@ from nats.js.errors import NotFoundError
 from opsledger_events import subjects
 from opsledger_runtime.clock import monotonic
 from opsledger_runtime.subscriptions.checkpoint import Checkpoint
-from opsledger_runtime.subscriptions.consumers import BATCH, stream_identity
+from opsledger_runtime.subscriptions.consumers import stream_identity
 from opsledger_runtime.subscriptions.headers import read_fast
 from opsledger_runtime.subscriptions.intake import MESSAGE_ID, places
 
-WINDOW: Final = 2 * BATCH
+WINDOW_BATCHES: Final = 2
+"""How many batches are asked for at a time by who is behind."""
+
 WINDOW_BYTES: Final = 16 * 1024 * 1024
 """Most bytes that one pull may bring: events may be 256 KiB each, and a window of them is held in memory."""
 
@@ -37,6 +40,10 @@ _ENOUGH_BYTES: Final = ("409", "Message Size Exceeds MaxBytes")
 _LEFT: Final = "Nats-Pending-Messages"
 _OTHERS_FIRST: Final = ("408", "Requests Pending")
 _ACKNOWLEDGE_SECONDS: Final = 0.5
+_SLICE: Final = 64
+"""Messages read early in one go: a millisecond, for which the database's answer may have to wait."""
+
+_NAP_SECONDS: Final = 0.002
 
 
 class OutOfStep(Exception):
@@ -46,10 +53,12 @@ class OutOfStep(Exception):
 class Delivery:
     """One consumer's deliveries over a FastStream pull subscriber, which is duck-typed since its types are private."""
 
-    def __init__(self, subscriber: Any, consumer: str, inbox_prefix: bytes) -> None:
+    def __init__(self, subscriber: Any, consumer: str, inbox_prefix: bytes, batch: int) -> None:
         self._subscriber = subscriber
         self._consumer = consumer
         self._inbox_prefix = inbox_prefix
+        self._most = batch
+        self._window = WINDOW_BATCHES * batch
         self._requested = 0
         self._once = False
         self._refused = False
@@ -135,10 +144,10 @@ class Delivery:
     @property
     def behind(self) -> bool:
         """Whether more than a batch is known to wait, here or on the stream."""
-        return self.pending >= BATCH or self._queue.qsize() >= BATCH
+        return self.pending >= self._most or self._queue.qsize() >= self._most
 
     async def next_batch(self) -> list[Msg]:
-        """Everything that is here, at most `BATCH`; an empty list after a heartbeat.
+        """Everything that is here, at most a batch; an empty list after a heartbeat.
 
         Raises:
             OutOfStep: a message is missing, doubled or of another run; the connection or consumer was renewed.
@@ -170,14 +179,15 @@ class Delivery:
 
     def _take(self, batch: list[Msg]) -> bool:
         """Put what is here into the batch; returns whether the server said that there is no more for now."""
-        idle = False
-        while len(batch) < BATCH and not self._queue.empty():
-            idle |= self._put(self._queue.get_nowait(), batch)
+        idle, queue = False, self._queue
+        while len(batch) < self._most and not queue.empty():
+            idle |= self._put(queue.get_nowait(), batch)
         return idle
 
     def _put(self, message: Msg, batch: list[Msg]) -> bool:
-        self._queue.task_done()
-        self._subscriber.subscription._sub._pending_size -= len(message.data)
+        source = self._subscriber.subscription._sub
+        source._pending_queue.task_done()
+        source._pending_size -= len(message.data)
         headers: dict[str, str] = message.headers or {}
         status = headers.get("Status")
         if status is None:
@@ -193,7 +203,7 @@ class Delivery:
         if status not in _HARMLESS:
             raise OutOfStep(f"status {status} {said[1]}")
         if status != "100":
-            self._refused = said == _OTHERS_FIRST or (status == "404" and self._requested == WINDOW)
+            self._refused = said == _OTHERS_FIRST or (status == "404" and self._requested == self._window)
             self._requested = 0
         return True
 
@@ -213,10 +223,10 @@ class Delivery:
         both sides as much as ten that arrive together.
         """
         if self.behind:
-            if self._requested <= (0 if self._once else WINDOW // 2):
-                await self._pull(WINDOW - self._requested, once=False)
+            if self._requested <= (0 if self._once else self._window // 2):
+                await self._pull(self._window - self._requested, once=False)
         elif self._requested <= 0:
-            await self._pull(WINDOW, once=not self._refused)
+            await self._pull(self._window, once=not self._refused)
 
     async def _pull(self, count: int, *, once: bool) -> None:
         request = {
@@ -232,11 +242,23 @@ class Delivery:
         self._once = once
         self._refused = False
 
+    async def read_ahead(self, read: Callable[[Msg], None]) -> None:
+        """Have what waits here read before its turn, while the batch before it is written; until cancelled."""
+        waiting: Any = self._queue
+        done = 0
+        while True:
+            while done < waiting.qsize():
+                for message in islice(waiting._queue, done, done + _SLICE):
+                    read(message)
+                    done += 1
+                await asyncio.sleep(0)
+            await asyncio.sleep(_NAP_SECONDS)
+
     async def applied(self, batch: Sequence[Msg]) -> None:
         """Acknowledge these, or somewhat later: nothing depends on when, and each acknowledgement costs its price."""
         self._last = batch[-1]
         self._unacknowledged += len(batch)
-        if self._unacknowledged >= BATCH or monotonic() - self._acknowledged > _ACKNOWLEDGE_SECONDS:
+        if self._unacknowledged >= self._most or monotonic() - self._acknowledged > _ACKNOWLEDGE_SECONDS:
             await self._acknowledge()
 
     async def _acknowledge(self) -> None:

@@ -22,6 +22,7 @@ from opsledger_runtime.subscriptions.subscription import Subscription
 
 _NUMBER: Final = re.compile(rb'\{"sequence":"(\d{1,20})"[,}]')
 MESSAGE_ID: Final = "Nats-Msg-Id"
+TYPE: Final = "ce-type"
 
 
 class Rejected(ValueError):
@@ -52,12 +53,13 @@ def places(reply: str) -> tuple[int, int]:
 
 
 class Selector:
-    """Which types a subscription wants; remembers its answer by type."""
+    """Which types a subscription wants; remembers its answer by type. Keeps what was read before its turn."""
 
     def __init__(self, subscription: Subscription) -> None:
         self._reads = subscription.reads
         self._stems = {name.rsplit(".v", 1)[0] for name in subscription.reads}
         self._skipped: dict[str, bool] = {}
+        self._early: dict[int, tuple[Message, Envelope]] = {}
 
     def skips(self, type_name: str) -> bool:
         """True for a type that the subscription does not read in any major version."""
@@ -65,6 +67,29 @@ class Selector:
         if found is None:
             found = self._skipped[type_name] = type_name.rsplit(".v", 1)[0] not in self._stems
         return found
+
+    def read_early(self, message: "Message") -> None:
+        """Read a message that waits for its turn; what is wrong with it is found when that comes."""
+        if id(message) in self._early:
+            return
+        stated = (message.headers or {}).get(TYPE)
+        if stated is None or self.skips(stated.removeprefix("opsledger.")):
+            return
+        try:
+            envelope = Envelope.from_json(message.data)
+            decode(envelope)
+        except Exception:  # said in its turn
+            return
+        self._early[id(message)] = message, envelope  # with the message, so that no other has its identity
+
+    def taken(self, message: "Message") -> Envelope | None:
+        """What was read early of a message whose turn has come."""
+        found = self._early.pop(id(message), None)
+        return None if found is None else found[1]
+
+    def forget(self) -> None:
+        """The messages that waited do so no more."""
+        self._early.clear()
 
     def accept(self, envelope: Envelope) -> bool:
         """True: to the handler. False: not wanted.
@@ -171,6 +196,7 @@ def _entry(
     applied: int,
     contiguous: bool,
 ) -> Entry | Ahead | None:
+    early = selector.taken(message)
     found = _NUMBER.match(message.data)
     number = int(found.group(1)) if found else None
     if number is None:
@@ -184,11 +210,11 @@ def _entry(
         return None
     if number > applied + 1 and contiguous:
         return Ahead(context, applied, number)
-    stated = headers.get("ce-type")
+    stated = headers.get(TYPE)
     if stated is not None and selector.skips(stated.removeprefix("opsledger.")):
         return Entry(message, stream_sequence, message_id, context, number)
     try:
-        envelope = Envelope.from_json(message.data)
+        envelope = early or Envelope.from_json(message.data)
         if envelope.context != context:
             raise Rejected(f"source {envelope.source!r} does not belong to subject {message.subject!r}")
         wanted = selector.accept(envelope)

@@ -27,9 +27,9 @@ from opsledger_runtime.store import EventStore
 from opsledger_runtime.subscriptions import checkpoint, measures, parking
 from opsledger_runtime.subscriptions.batches import Applier
 from opsledger_runtime.subscriptions.checkpoint import Checkpoint, StepDown
-from opsledger_runtime.subscriptions.consumers import BATCH, Side, consumer_config, durable
+from opsledger_runtime.subscriptions.consumers import Side, consumer_config, durable
 from opsledger_runtime.subscriptions.delivery import Delivery, OutOfStep
-from opsledger_runtime.subscriptions.intake import Ahead, Selector, sort_out
+from opsledger_runtime.subscriptions.intake import Ahead, Plan, Selector, sort_out
 from opsledger_runtime.subscriptions.subscription import Subscription
 from opsledger_runtime.transient import is_transient
 
@@ -83,7 +83,7 @@ class Subscriber:
             stream=JStream(subjects.STREAM, declare=False),
             durable=consumer,
             config=consumer_config(context, subscription, side),
-            pull_sub=PullSub(batch_size=BATCH, timeout=1.0, batch=True),
+            pull_sub=PullSub(batch_size=subscription.batch, timeout=1.0, batch=True),
             ack_policy=AckPolicy.ACK if self._stock else AckPolicy.MANUAL,
             decoder=_raw_bodies,
             inbox_prefix=inbox_prefix,
@@ -95,7 +95,7 @@ class Subscriber:
             subscriber._consume_pull = types.MethodType(_no_loop, subscriber)
         subscriber(self._handle_stock if self._stock else self._handle)
         self._faststream = subscriber
-        self._delivery = Delivery(subscriber, consumer, inbox_prefix)
+        self._delivery = Delivery(subscriber, consumer, inbox_prefix, subscription.batch)
 
     async def run(self) -> None:
         """Lead whenever the lease is held; returns only when cancelled, the running batch whole or undone."""
@@ -163,6 +163,7 @@ class Subscriber:
             self._log.warning("subscription_needs_rebuild", stands=stored.version, wanted=self.subscription.version)
         if not lease.held:
             raise LeaseLost(lease.name)  # before the consumer is touched: it may be somebody else's by now
+        self._selector.forget()
         self._following = await self._delivery.start_from(stored)
         if self._following is not stored and stored.stream:
             self._log.warning(
@@ -225,12 +226,23 @@ class Subscriber:
         plan = sort_out(
             self._selector, batch, self._following, standing=self._ahead is not None, contiguous=not self._stock
         )
-        await self._applier.apply(plan)
+        await self._write(plan)
         self._following = plan.end
         self._behind.set(self._delivery.pending)
         if plan.ahead is not None and self._ahead is None:
             self._missing(plan.ahead)
         self._fine()
+
+    async def _write(self, plan: Plan) -> None:
+        """Apply it; who is behind reads the next messages while the database is busy with these."""
+        if not self._delivery.behind:
+            await self._applier.apply(plan)
+            return
+        reading = asyncio.create_task(self._delivery.read_ahead(self._selector.read_early))
+        try:
+            await self._applier.apply(plan)
+        finally:
+            reading.cancel()
 
     def _fine(self) -> None:
         self._delay = _FIRST_DELAY

@@ -171,5 +171,6 @@ SUBSCRIPTION: Final = Subscription(
     contexts=("incident", "sla", "notify", "cmdb"),
     reads=READS,
     handle=handle,
+    batch=2_000,  # the one statement for all tables takes some 5 ms before its first row
     projections=(MART,),
 )
