@@ -8,6 +8,9 @@ from sla.messages import ZH
 from sla.permissions import PERMISSIONS
 from sla.projections.clock import CLOCKS
 from sla.projections.definitions import DEFINITIONS
+from sla.projections.promises import PROMISES
+from sla.promise_reactors import PROMISES_SUBSCRIPTION
+from sla.promise_timers import PROMISE_QUEUE, PROMISE_TIMERS
 from sla.reactors import CLOCKS_SUBSCRIPTION
 from sla.rescheduling import APPLICATION_QUEUE, APPLICATIONS
 from sla.seed import seed
@@ -19,8 +22,8 @@ SERVICE: Final = Service(
     messages=ZH,
     routes=routes,
     permissions=PERMISSIONS,
-    inline=(DEFINITIONS, CLOCKS, CLOCK_TIMERS, APPLICATIONS),
-    subscriptions=(CLOCKS_SUBSCRIPTION,),
-    timers=(CLOCK_QUEUE, APPLICATION_QUEUE),
+    inline=(DEFINITIONS, CLOCKS, CLOCK_TIMERS, APPLICATIONS, PROMISES, PROMISE_TIMERS),
+    subscriptions=(CLOCKS_SUBSCRIPTION, PROMISES_SUBSCRIPTION),
+    timers=(CLOCK_QUEUE, APPLICATION_QUEUE, PROMISE_QUEUE),
     seed=seed,
 )
