@@ -175,10 +175,11 @@ SEEDS: Final = (
         "promise-reminder",
         "sla.PromiseReminderReached.v1",
         ("assignee",),
-        ("team", _DESK_MEMBERS),
+        ("team",),
         (
             "承诺即将到期：{{ number }} 应在 {{ due_at }} 前兑现",
-            "对用户的承诺即将到期：\n\n{{ text or '（未记录原话）' }}\n\n到期时间：{{ due_at }}。请按时兑现，或与用户另约时间。\n",
+            "对用户的承诺即将到期：\n\n{{ text or '（未记录原话）' }}\n\n"
+            "到期时间：{{ due_at }}。请按时兑现，或与用户另约时间。\n",
         ),
         (
             "A promise is due soon: {{ number }} by {{ due_at }}",

@@ -49,7 +49,7 @@ _SPAN_ZH: Final = re.compile(
 _POINT_ZH: Final = re.compile(
     r"(?:(?P<ahead>今|明|(?<!之|以|最|然|稍|随)大?后)(?:天|日|(?=早|晚))"
     r"|(?P<next>下)?(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天])"
-    r"|(?:(?P<year>20\d\d)[-年])?(?P<month>\d{1,2})[-月](?P<day>\d{1,2})[日号]?(?!\d)"
+    r"|(?:(?P<year>20\d\d)[-年])?(?P<month>\d{1,2})[-月](?P<day>\d{1,2})(?:[日号]|(?!\d))"
     r"|(?<!\d)(?P<alone>\d{1,2})[日号](?=上午|下午|中午|早|晚|前|之前|以前|内|会|将|再|来|给|\d|$))?"
     r"\s*(?P<part>上午|早上|早(?=$|前|之前|[^期已日])|中午|下午|傍晚|晚上|晚(?=$|前|之前|[^点些]))?"
     rf"\s*(?:(?P<hour>(?<!\d)\d{{1,2}})[:：](?P<minute>\d\d)(?!\d)|(?P<oclock>{_N})[点时](?P<past>半|\d{{1,2}}分?)?)?"
@@ -126,10 +126,10 @@ def _said_en(lower: str) -> Said | None:
         return _span(found)
     if (found := _CLOSE_EN.search(lower)) is not None:
         return Said(found[0], close=True)
-    for pattern in _POINTS_EN:
-        for found in pattern.finditer(lower):
-            if (point := _point(found.groupdict(), found[0])) is not None:
-                return point
+    found_points = [found for pattern in _POINTS_EN for found in pattern.finditer(lower)]
+    for found in sorted(found_points, key=lambda one: (one.start(), -one.end())):
+        if (point := _point(found.groupdict(), found[0])) is not None:
+            return point
     return None
 
 
