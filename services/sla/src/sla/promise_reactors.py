@@ -117,6 +117,8 @@ def _given(envelope: Envelope) -> Iterator[_Given]:
 
 async def _settle(tx: Transaction, promise: str, envelope: Envelope, subject: PromiseSubject) -> None:
     state = (await tx.load(PROMISE, promise)).state
+    if state.cause == str(envelope.id):  # read again: what makes a promise does not keep it
+        return
     about: dict[str, Any] = {"subject": subject, "at": envelope.time, "cause": str(envelope.id)}
     event = decode(envelope)
     command: Command

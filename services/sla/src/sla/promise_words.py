@@ -15,11 +15,11 @@ class Sentence(NamedTuple):
     en: str
 
 
-_AWAITED: Final[dict[str, Sentence]] = {
-    "reply": Sentence("再次回复用户", "word to the requester"),
-    "return": Sentence("继续处理", "work going on"),
-    "completion": Sentence("处理完成", "the resolution"),
-    "other": Sentence("所承诺的事", "what was said"),
+_KEPT_BY: Final[dict[str, Sentence]] = {
+    "reply": Sentence("（回复用户即兑现）", " by word to the requester"),
+    "return": Sentence("（继续处理即兑现）", " by going on with the work"),
+    "completion": Sentence("（解决即兑现）", " by the resolution"),
+    "other": Sentence("", ""),
 }
 _LONGEST_QUOTE: Final = 120
 
@@ -43,12 +43,12 @@ def _made(state: PromiseState, reading: Reading, zone: ZoneInfo) -> Sentence:
     zh_usual, en_usual = (
         ("（未说明时间，按默认时限）", " (the usual time, none was said)") if state.due_by_default else ("", "")
     )
-    made, due, awaited = _shown(reading.made_at, zone), _shown(reading.due, zone), _AWAITED[state.awaits]
+    made, due, kept = _shown(reading.made_at, zone), _shown(reading.due, zone), _KEPT_BY[state.awaits]
     zh_owner = f"由 {reading.owner} 负责" if reading.owner else "由处理组负责"
     en_owner = f"owed by {reading.owner}" if reading.owner else "owed by the team"
     return Sentence(
-        f"{state.promised_by} 于 {made} 承诺{zh_quote}，{zh_owner}，应在 {due} 前{awaited.zh}{zh_usual}",
-        f"{state.promised_by} promised at {made}{en_quote}, {en_owner}, due at {due} by {awaited.en}{en_usual}",
+        f"{state.promised_by} 于 {made} 承诺{zh_quote}，{zh_owner}，应在 {due} 前兑现{kept.zh}{zh_usual}",
+        f"{state.promised_by} promised at {made}{en_quote}, {en_owner}, due at {due}{kept.en}{en_usual}",
     )
 
 

@@ -16,7 +16,7 @@ FactKind = Literal["made", "moved", "passed_on", "kept", "withdrawn"]
 State = Literal["open", "kept", "broken", "withdrawn"]
 
 _RANK: Final[dict[FactKind, int]] = {"made": 0, "moved": 1, "passed_on": 2, "kept": 3, "withdrawn": 4}
-"""What comes first of several things at one instant, whoever told them first."""
+"""What comes first of several things at one instant; of two of a kind, which people alone tell, the one told first."""
 
 _BEGINNING: Final = timedelta(0)
 
@@ -87,5 +87,5 @@ def read(facts: Iterable[Fact], now: datetime | None) -> Reading | None:
     return Reading(state, made.at, due, remind, owner, tuple(previous), broken_at, settled_at)
 
 
-def _order(fact: Fact) -> tuple[datetime, int, str, str]:
-    return fact.at, _RANK[fact.kind], "" if fact.due is None else fact.due.isoformat(), fact.owner or ""
+def _order(fact: Fact) -> tuple[datetime, int]:
+    return fact.at, _RANK[fact.kind]

@@ -46,6 +46,9 @@ def decide(command: Command, state: PromiseState) -> Sequence[Event]:
         return make_promise(command, state)
     if not state.made:
         return []
+    if isinstance(command, MovePromise | PassOnPromise):
+        # Two machines' clocks differ a little; what somebody says now comes after what was said before.
+        command = replace(command, at=max(command.at, state.latest or command.at))
     match command:
         case MovePromise():
             return move_promise(command, state)
