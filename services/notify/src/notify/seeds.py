@@ -28,7 +28,9 @@ Times are shown in {{ time_zone }}. This mail was sent automatically; please do 
 """
 _ABOUT_ZH: Final = """
 标题：{{ title }}
+{% if priority %}
 优先级：{{ priority }}
+{% endif %}
 {% if service %}
 服务：{{ service }}
 {% endif %}
@@ -37,7 +39,9 @@ _ABOUT_ZH: Final = """
 """
 _ABOUT_EN: Final = """
 Title: {{ title }}
+{% if priority %}
 Priority: {{ priority }}
+{% endif %}
 {% if service %}
 Service: {{ service }}
 {% endif %}
