@@ -138,6 +138,7 @@ _PAST: Final = re.compile(
     r"|昨天|前天|上周|\b(?:already|has been|have been|was|were|did|yesterday|earlier|previously)\b"
 )
 _COMMA: Final = re.compile(r"[，,：]|(?<!\d):(?!\d)")
+_MOST_CLAUSES: Final = 3
 _LEAD: Final = re.compile(r"(?:我们?|我方|本组|在|于|将|会|最迟|最晚|\s)*")
 
 
@@ -183,7 +184,9 @@ def _clause(sentence: str, start: int, end: int) -> tuple[int, int]:
     """Where the clause around a match begins and ends; a clause before it that only says when belongs to it."""
     commas = [(found.start(), found.end()) for found in _COMMA.finditer(sentence)]
     begin = max((after for _, after in commas if after <= start), default=0)
-    while begin:
+    for _ in range(_MOST_CLAUSES):
+        if not begin:
+            break
         previous = max((after for _, after in commas if after < begin), default=0)
         words = sentence[previous : begin - 1].strip()
         said = said_in(words)
