@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.promise_sentences import NO_PROMISES, PROMISES, UNSEEN_OTHERS, UNSEEN_PROMISES
+from tests.support.promise_sentences import DESK_OTHERS, DESK_PROMISES, NO_PROMISES, PROMISES
 
 from sla.domain.calendar import Hours, always_open, weekly_hours
 from sla.domain.promise_dues import instant_of, said_in
@@ -23,12 +23,12 @@ def test_r18_these_wordings_promise_nothing(text: str) -> None:
     assert wordings_in(text) == []
 
 
-def test_r18_on_unseen_sentences_precision_is_above_nine_in_ten() -> None:
-    """22 promises found of 22, and one false among 28 others, on the day it was measured."""
-    true = sum(bool(wordings_in(text)) for text in UNSEEN_PROMISES)
-    false = sum(bool(wordings_in(text)) for text in UNSEEN_OTHERS)
-    assert true / (true + false) >= 0.9
-    assert true / len(UNSEEN_PROMISES) >= 0.9
+def test_r18_of_what_desks_write_nine_in_ten_promises_are_found_and_hardly_one_is_false() -> None:
+    """Both languages, 76 promises and 98 others."""
+    true = sum(bool(wordings_in(text)) for text in DESK_PROMISES)
+    false = [text for text in DESK_OTHERS if wordings_in(text)]
+    assert true / len(DESK_PROMISES) >= 0.9
+    assert len(false) <= 1, false
 
 
 def test_r18_a_note_may_promise_word_and_work_at_once() -> None:
@@ -88,6 +88,10 @@ def local(text: str) -> datetime:
         ("17:00前", "11-23 17:00"),
         ("10:00前", "11-24 10:00"),
         ("下班前", "11-23 18:00"),
+        ("下周", "12-04 18:00"),
+        ("本周内", "11-27 18:00"),
+        ("early next week", "12-04 18:00"),
+        ("at 9:00 tomorrow", "11-24 09:00"),
         ("今晚", "11-23 24:00"),
         ("晚上8点", "11-23 20:00"),
         ("5点前", "11-23 17:00"),
@@ -121,7 +125,9 @@ def test_what_has_passed_or_is_no_day_says_nothing_of_when(text: str) -> None:
     assert said is None or instant_of(said, OFFICE, MONDAY) is None
 
 
-@pytest.mark.parametrize("text", ["快一点", "尽快", "端口 12", "有点慢", "3号机房", "版本 2.10", "soon", "in the room"])
+@pytest.mark.parametrize(
+    "text", ["快一点", "尽快", "端口 12", "有点慢", "3号机房", "稍晚", "版本 2.10", "soon", "in the room"]
+)
 def test_words_that_say_nothing_of_when(text: str) -> None:
     assert said_in(text) is None
 

@@ -1,8 +1,8 @@
 """When something said in Chinese or English is due: 今天内, 明天上午, 2小时内, within 2 hours, by Friday. Pure.
 
 Local times are those of the calendar. A day without a time ends when the calendar closes on it, at midnight where it
-does not open; a morning ends at 12:00, an afternoon at 18:00, an evening at midnight. Hours said without more are
-hours of the clock on the wall, working hours and working days those of the calendar.
+does not open; a week on its Friday; a morning ends at 12:00, an afternoon at 18:00, an evening at midnight. Hours said
+without more are hours of the clock on the wall, working hours and working days those of the calendar.
 """
 
 import re
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from opsledger_runtime.errors import Invalid
 from sla.domain.calendar import Calendar, add, add_working_days, local_date, spans_on
 
+_FRIDAY: Final = 4
 _NOON: Final = 12 * 60
 _MIDNIGHT: Final = 24 * 60
 _WEEK: Final = {
@@ -22,7 +23,18 @@ _WEEK: Final = {
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DIGITS: Final = {name: n for n, name in enumerate("零一二三四五六七八九十")} | {"两": 2}
-_WORDS: Final = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "half an": 0.5}
+_WORDS: Final = {
+    "a": 1,
+    "an": 1,
+    "the": 1,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "half an": 0.5,
+}
 _AHEAD: Final = {"今": 0, "明": 1, "后": 2, "大后": 3, "today": 0, "tonight": 0, "tomorrow": 1}
 _PARTS: Final = {
     "上午": 720,
@@ -49,18 +61,19 @@ _SPAN_ZH: Final = re.compile(
 _POINT_ZH: Final = re.compile(
     r"(?:(?P<ahead>今|明|(?<!之|以|最|然|稍|随)大?后)(?:天|日|(?=早|晚))"
     r"|(?P<next>下)?(?:周|星期|礼拜)(?P<weekday>[一二三四五六日天])"
+    r"|(?P<week>[下本这])(?:周|星期|礼拜)(?![一二三四五六日天末])"
     r"|(?:(?P<year>20\d\d)[-年])?(?P<month>\d{1,2})[-月](?P<day>\d{1,2})(?:[日号]|(?!\d))"
     r"|(?<!\d)(?P<alone>\d{1,2})[日号](?=上午|下午|中午|早|晚|前|之前|以前|内|会|将|再|来|给|\d|$))?"
-    r"\s*(?P<part>上午|早上|早(?=$|前|之前|[^期已日])|中午|下午|傍晚|晚上|晚(?=$|前|之前|[^点些]))?"
+    r"\s*(?P<part>上午|早上|早(?=$|前|之前|[^期已日])|中午|下午|傍晚|晚上|(?<![稍最太较很])晚(?=$|前|之前|[^点些]))?"
     rf"\s*(?:(?P<hour>(?<!\d)\d{{1,2}})[:：](?P<minute>\d\d)(?!\d)|(?P<oclock>{_N})[点时](?P<past>半|\d{{1,2}}分?)?)?"
     r"(?P<close>下班)?(?P<until>前|之前|以前|内|之内)?"
 )
 _SPAN_EN: Final = re.compile(
-    r"\b(?:within|in)\s+(?:the\s+next\s+)?(?P<n>\d{1,3}|half an|an?|one|two|three|four|five|six)\s+"
+    r"\b(?:within|in)\s+(?:the\s+next\s+)?(?P<n>\d{1,3}|half an|an?|the|one|two|three|four|five|six)\s+"
     r"(?P<working>working\s+|business\s+)?(?P<unit>minute|min|hour|hr|day|week)s?\b"
 )
 _TIME_EN: Final = (
-    r"(?:(?P<hour{n}>\d{{1,2}}):(?P<minute{n}>\d\d)(?!\d)\s*(?P<half{n}>am|pm)?"
+    r"(?:(?P<hour{n}>\d{{1,2}}):(?P<minute{n}>\d\d)(?!\d)(?:\s*(?P<half{n}>am|pm)\b)?"
     r"|(?P<oclock{n}>\d{{1,2}})\s*(?P<of{n}>am|pm)\b)"
 )
 _DAY_EN: Final = (
@@ -83,6 +96,7 @@ _POINTS_EN: Final = tuple(
         rf"(?:\s+(?:{_BEFORE})?{_TIME_EN.format(n='')})?",
         rf"\b{_BEFORE}{_DAY_EN.format(n='')}(?:\s+(?P<part>morning|noon|afternoon|evening))?"
         rf"(?:\s+(?:{_BEFORE})?{_TIME_EN.format(n='')})?",
+        r"\b(?P<week>this|next)\s+week\b",
         rf"\b(?:this\s+|{_BEFORE})(?P<part>morning|noon|afternoon|evening|midnight)\b",
     )
 )
@@ -174,16 +188,18 @@ def _span(found: re.Match[str]) -> Said | None:
 
 def _point_zh(found: re.Match[str]) -> Said | None:
     parts = found.groupdict()
-    if not any(parts[name] for name in ("ahead", "weekday", "month", "alone", "part", "hour", "oclock", "close")):
+    if not any(
+        parts[name] for name in ("ahead", "weekday", "week", "month", "alone", "part", "hour", "oclock", "close")
+    ):
         return None
     oclock = parts["oclock"]
     if oclock is not None and not oclock.isdigit() and not (parts["part"] or parts["past"] or parts["until"]):
         return None  # 快一点
-    weekday = _WEEK.get(parts["weekday"] or "")
+    weekday = _FRIDAY if parts["week"] else _WEEK.get(parts["weekday"] or "")
     day = parts["day"] or parts["alone"]
     return _made(
         found[0],
-        parts,
+        {**parts, "next": "next" if parts["week"] == "下" else parts["next"]},
         ahead=_AHEAD.get(parts["ahead"] or ""),
         weekday=weekday,
         day=None if day is None else int(day),
@@ -207,7 +223,7 @@ def _minute_zh(parts: dict[str, str | None]) -> int | None:
 def _point(parts: dict[str, str | None], text: str) -> Said | None:
     ahead, named = parts.get("ahead"), parts.get("named") or parts.get("called")
     date_of = parts.get("day") or parts.get("date") or parts.get("dated")
-    weekday = parts.get("weekday")
+    week, weekday = parts.get("week"), parts.get("weekday")
     hour, half = parts.get("hour") or parts.get("oclock"), parts.get("half") or parts.get("of")
     minute = None if hour is None else int(hour) * 60 + int(parts.get("minute") or 0)
     if minute is not None and half is not None:
@@ -216,9 +232,13 @@ def _point(parts: dict[str, str | None], text: str) -> Said | None:
         minute = _PARTS.get(parts.get("part") or (ahead or ""))
     return _made(
         text,
-        {**parts, "month": str(_MONTHS.index(named) + 1) if named else parts.get("month")},
+        {
+            **parts,
+            "next": "next" if week == "next" else parts.get("next"),
+            "month": str(_MONTHS.index(named) + 1) if named else parts.get("month"),
+        },
         ahead=None if ahead is None else _AHEAD[ahead],
-        weekday=None if weekday is None else _DAYS.index(weekday),
+        weekday=_FRIDAY if week else None if weekday is None else _DAYS.index(weekday),
         day=None if date_of is None else int(date_of),
         minute=minute,
     )
