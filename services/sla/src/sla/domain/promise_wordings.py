@@ -17,6 +17,9 @@ Awaited = Literal["reply", "completion"]
 MOST_CHARACTERS: Final = 5_000
 """Of a note that are read; a promise further down is recorded by hand."""
 
+_LONGEST_SENTENCE: Final = 800
+"""Characters of one sentence that are read, so that no text takes long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -170,7 +173,7 @@ def wordings_in(text: str) -> list[Wording]:
     for sentence in _SENTENCE.split(_unquoted(text[:MOST_CHARACTERS])):
         if not sentence or not sentence.strip() or _QUESTION.search(sentence.lower()):
             continue
-        for wording in _in_sentence(sentence.strip()):
+        for wording in _in_sentence(sentence.strip()[:_LONGEST_SENTENCE]):
             found.setdefault(wording.awaits, wording)
     return list(found.values())
 
