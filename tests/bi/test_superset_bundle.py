@@ -48,7 +48,11 @@ def query_of(params: dict[str, Any]) -> dict[str, Any]:
     columns = [column for name in names for column in params.get(name, [])]
     if axis := params.get("x_axis"):
         columns.append({"label": axis, "sqlExpression": axis, "expressionType": "SQL"})
-    return {"columns": columns, "metrics": params["metrics"]}
+    filters = [
+        {"col": found["subject"], "op": found["operator"], "val": found["comparator"]}
+        for found in params.get("adhoc_filters", [])
+    ]
+    return {"columns": columns, "metrics": params["metrics"], "filters": filters}
 
 
 @asynccontextmanager

@@ -14,11 +14,14 @@ import asyncpg
 
 from opsledger_events import Envelope, decode
 from opsledger_events.contexts.incident import IncidentHeld, IncidentOpened, IncidentPrioritised
-from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined
+from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined, Metric
 from sla.casebook import clock_id
 from sla.domain.calendar import Calendar, calendar_from
 from sla.domain.clock import Fact, FactKind, Mark, Terms, marks, read
-from sla.reactors import METRICS, target_of
+from sla.domain.targets import target_of
+
+METRICS: tuple[Metric, ...] = ("response", "resolution")
+"""What the agreements of the scene promise."""
 
 _KINDS: Mapping[str, Mapping[str, FactKind]] = {
     "response": {"IncidentStarted": "stopped", "IncidentResolved": "stopped", "IncidentClosed": "stopped"},

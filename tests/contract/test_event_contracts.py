@@ -110,6 +110,12 @@ async def test_every_example_survives_the_bus_with_its_headers(nats_url: str) ->
         await client.close()
 
 
+BEFORE_THE_FIRST_RELEASE = frozenset(
+    f"data.metric may now be {metric!r}" for metric in ("contact", "ownership", "update", "workaround")
+)
+"""Broken while nobody could have received an event: the metrics of clocks became an open list (docs/adr/0018)."""
+
+
 def test_no_published_contract_was_removed_or_changed_incompatibly() -> None:
     for path, versions in contracts.committed_versions().items():
         current = contracts.SCHEMAS / path
@@ -118,7 +124,8 @@ def test_no_published_contract_was_removed_or_changed_incompatibly() -> None:
             if path.endswith(".example.json"):
                 decode(Envelope.from_json(catalogue._json(version).encode()))
             elif "/" in path:
-                assert breaking_changes(version, contracts.read(current)) == [], path
+                broken = set(breaking_changes(version, contracts.read(current)))
+                assert broken <= BEFORE_THE_FIRST_RELEASE, path
 
 
 def test_every_example_ever_committed_fits_the_present_schema() -> None:

@@ -101,3 +101,30 @@ async def test_r18_a_note_that_promises_nothing_leaves_nothing(platform: Harness
     incident = await opened(platform, "无承诺")
     await note(platform, incident["id"], "请尽快回复。客户承诺明天提供日志。", "engineer-1")
     assert await promises_of(platform, incident["id"]) == []
+
+
+async def test_r13_a_hold_with_a_date_promises_and_a_contact_answers_a_reply(platform: Harness) -> None:
+    incident = await opened(platform, "等备件")
+    agent = platform.client("agent", subject="engineer-2")
+    act = f"/api/incident/v1/incidents/{incident['id']}"
+    (await agent.post(f"{act}/start")).raise_for_status()
+    await note(platform, incident["id"], "稍后给您回电", "engineer-1")
+    (await agent.post(f"{act}/contact", json={"channel": "phone"})).raise_for_status()
+    due = (platform.clock.now() + timedelta(days=3)).isoformat()
+    body = {"reason": "awaiting_vendor", "promised_at": due, "promised": "三天后带备件再来"}
+    (await agent.post(f"{act}/hold", json=body)).raise_for_status()
+    await platform.quiet()
+    reply, back = await promises_of(platform, incident["id"])
+    assert (reply["awaits"], reply["state"]) == ("reply", "kept")
+    assert {
+        "source": "hold",
+        "state": "open",
+        "reason": "awaiting_vendor",
+        "owner": "engineer-2",
+    }.items() <= back.items()
+    assert back["text"] == "三天后带备件再来"
+    await platform.advance(timedelta(days=1))
+    (await agent.post(f"{act}/resume")).raise_for_status()
+    await platform.quiet()
+    _, back = await promises_of(platform, incident["id"])
+    assert (back["state"], back["broken"]) == ("kept", False)

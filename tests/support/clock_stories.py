@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from opsledger_events import Envelope, Event
+from opsledger_events.contexts.sla import ReopenPolicy, RetargetPolicy
 from sla.domain.calendar import TZ_VERSION, Calendar, always_open
 from sla.domain.commands import (
     AdmitLateReport,
+    Agreed,
     AnnounceBreach,
     AnnounceWarning,
     CancelClock,
@@ -25,6 +27,7 @@ from sla.domain.commands import (
 )
 from sla.domain.decider import CLOCK, is_late
 from sla.domain.state import ClockState, evolve, initial_state
+from sla.domain.targets import Target
 
 T0 = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday 09:00 in Shanghai."""
@@ -33,15 +36,21 @@ WHO = Subject("incident-1", "INC0000001", "核心交换机端口告警", 1, "acm
 _SPACE = UUID("1d2a8a51-5d3e-5a0e-9d5e-0d1f3c1f7a10")
 
 
+def _seconds(target: Target | timedelta | None) -> Any:
+    return int(target.total_seconds()) if isinstance(target, timedelta) else target
+
+
 @dataclass
 class ClockStory:
     """A clock that is told things in the order in which they become known, as the handlers do it."""
 
     calendar: Calendar = field(default_factory=always_open)
     opened: datetime = T0
-    target: timedelta = timedelta(hours=4)
+    target: Target | timedelta = timedelta(hours=4)
     warning_percent: tuple[int, ...] = (75,)
     pausing_reasons: tuple[str, ...] = ("awaiting_requester", "awaiting_third_party")
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
     state: ClockState = initial_state
     envelopes: list[Envelope] = field(default_factory=list)
 
@@ -49,14 +58,18 @@ class ClockStory:
         start = StartClock(
             **self._about(self.opened),
             metric="resolution",
-            agreement="gold",
-            agreement_revision=1,
-            calendar_id="office",
-            calendar_revision=1,
-            time_zone_database=TZ_VERSION,
-            target_seconds=int(self.target.total_seconds()),
-            warning_percent=self.warning_percent,
-            pausing_reasons=self.pausing_reasons,
+            agreed=Agreed(
+                "gold",
+                1,
+                "office",
+                1,
+                TZ_VERSION,
+                self.warning_percent,
+                self.pausing_reasons,
+                self.retarget,
+                self.reopen,
+            ),
+            target=_seconds(self.target),
             started_at=self.opened,
         )
         self._record(CLOCK.decide(start, self.state), self.opened)
@@ -67,16 +80,18 @@ class ClockStory:
     def resume(self, at: datetime, known: datetime | None = None) -> "ClockStory":
         return self._tell(ResumeClock(**self._about(at)), known)
 
-    def retarget(self, at: datetime, target: timedelta | None, known: datetime | None = None) -> "ClockStory":
-        seconds = None if target is None else int(target.total_seconds())
-        return self._tell(RetargetClock(**self._about(at), target_seconds=seconds), known)
+    def prioritise(
+        self, at: datetime, target: Target | timedelta | None, known: datetime | None = None
+    ) -> "ClockStory":
+        """Another priority, and so another target."""
+        return self._tell(RetargetClock(**self._about(at), target=_seconds(target)), known)
 
     def stop(self, at: datetime, known: datetime | None = None) -> "ClockStory":
         return self._tell(StopClock(**self._about(at)), known)
 
     def go_on(self, at: datetime, target: timedelta | None = None, known: datetime | None = None) -> "ClockStory":
-        seconds = (self.state.target or 0) if target is None else int(target.total_seconds())
-        return self._tell(ContinueClock(**self._about(at), target_seconds=seconds), known)
+        agreed = self.state.agreed if target is None else _seconds(target)
+        return self._tell(ContinueClock(**self._about(at), target=agreed), known)
 
     def cancel(self, at: datetime) -> "ClockStory":
         return self._tell(CancelClock(**self._about(at)), None)

@@ -77,12 +77,28 @@ def durations(
     return found
 
 
-def attainment(envelopes: Sequence[Envelope], begins: datetime, ends: datetime, pick: Pick) -> tuple[int, int]:
-    """Met, and all that count, in the period."""
+def clocks(envelopes: Sequence[Envelope], kind: str, metric: str | None) -> list[Told]:
+    """The clocks of a kind of agreement, of one metric or of all, that were not cancelled."""
+    return [
+        clock
+        for clock in aggregates(envelopes, "sla")
+        if clock.events[0].data.get("kind", "sla") == kind
+        and metric in (None, clock.events[0].data["metric"])
+        and not clock.has("SLAClockCancelled")
+    ]
+
+
+def attainment(
+    envelopes: Sequence[Envelope],
+    begins: datetime,
+    ends: datetime,
+    pick: Pick,
+    kind: str = "sla",
+    metric: str | None = None,
+) -> tuple[int, int]:
+    """Met, and all that count, in the period. The team of a clock that measures one is that one."""
     met = counted = 0
-    for clock in aggregates(envelopes, "sla"):
-        if clock.has("SLAClockCancelled"):
-            continue
+    for clock in clocks(envelopes, kind, metric):
         end = clock.last("SLAMet", "SLAMissed", "SLAClockContinued")
         breach = clock.last("SLABreached")
         kept = end is not None and end.name == "SLAMet"
@@ -91,7 +107,8 @@ def attainment(envelopes: Sequence[Envelope], begins: datetime, ends: datetime, 
         decided = end.time if kept and end else datetime.fromisoformat(breach.data["due_at"]) if breach else None
         assert decided is not None
         last = clock.events[-1].data
-        given = {"organisation": last["organisation"], "priority": last["priority"], "team": last.get("team")}
+        team = last.get("team") if kind == "sla" else last["party"]
+        given = {"organisation": last["organisation"], "priority": last["priority"], "team": team}
         if begins <= decided < ends and pick(given):
             counted += 1
             met += kept

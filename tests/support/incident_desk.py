@@ -53,6 +53,7 @@ class _Running:
             routes=lambda running: api.router(running.doors, settings),
             permissions=SERVICE.permissions,
             inline=SERVICE.inline,
+            messages=SERVICE.messages,
         )
         self.pool = pool
         self.clock = FixedClock(START)

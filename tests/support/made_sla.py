@@ -16,7 +16,8 @@ from opsledger_events import Envelope
 from opsledger_events.contexts.incident import IncidentOpened
 from opsledger_events.contexts.sla import AgreementDefined
 from sla.domain.calendar import Calendar, Hours, always_open, weekly_hours
-from sla.domain.preview import Happening, outcome, promise
+from sla.domain.measures import IncidentFact
+from sla.domain.preview import outcome, promise
 from sla.projections.incident_facts import READS
 
 ZONE = "Europe/Lisbon"
@@ -64,7 +65,7 @@ def told(log: bytes) -> dict[str, list[Envelope]]:
 class Life:
     """An incident of the log: what happened, its last priority, and whether its agreement was kept."""
 
-    happened: Sequence[Happening]
+    happened: Sequence[IncidentFact]
     priority: int
     made: bool
 
@@ -74,7 +75,7 @@ def lives(log: bytes) -> dict[str, Life]:
     made, found = made_sla(log), {}
     for number, events in told(log).items():
         happened = lived(events)
-        priority = next(one.priority for one in reversed(happened) if one.priority is not None)
+        priority = next(one.data["priority"] for one in reversed(happened) if "priority" in one.data)
         found[number] = Life(happened, priority, made[number])
     return found
 

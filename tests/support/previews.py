@@ -7,19 +7,20 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from opsledger_events import Envelope, Event, decode
+from opsledger_events import Envelope, Event
 from opsledger_events.contexts.sla import AgreementDefined
 from opsledger_runtime import ids
 from opsledger_runtime.store import Loaded, Metadata
-from sla.casebook import Casebook, clock_id
+from sla.casebook import Casebook, clock_of
 from sla.domain.calendar import Calendar
 from sla.domain.decider import CLOCK
-from sla.domain.preview import METRICS, Happening
-from sla.domain.state import ClockState
+from sla.domain.measures import MEASURES, IncidentFact, Measure, beginnings
+from sla.domain.preview import METRICS
+from sla.domain.state import ClockState, initial_state
 from sla.previewing import happening
 from sla.projections.clock import Trail
 from sla.projections.definitions import Terms
-from sla.projections.incident_facts import READS, IncidentFact, _fact
+from sla.projections.incident_facts import READS, _fact, is_told
 from sla.reactors import _react
 
 
@@ -62,32 +63,42 @@ class _Book(Casebook):
         async def chosen(*_: Any) -> Terms:
             return Terms("agreement-1", agreement, 1, calendar)
 
-        self.definitions = SimpleNamespace(agreement=known, calendar=office, choose=chosen)  # type: ignore[assignment]
+        async def measured() -> list[Measure]:
+            return [measure for measure in MEASURES if measure.kind == agreement.kind]
+
+        self.definitions = SimpleNamespace(  # type: ignore[assignment]
+            agreement=known, calendar=office, choose=chosen, measures=measured
+        )
 
     def trail(self, clock: str) -> Trail:
         return Trail("story", UUID(int=0), None, None)
 
 
 async def clocks_of(told: Sequence[Envelope], agreement: AgreementDefined, calendar: Calendar) -> dict[str, ClockState]:
-    """Both clocks of one incident by metric, after the reactor heard its events one after the other."""
+    """The last clock of each metric of one incident, after the reactor heard its events one after the other."""
     memory = _Memory()
     book = _Book(memory, agreement, calendar)
     facts: list[IncidentFact] = []
-    for envelope in told:
+    for envelope in filter(is_told, told):
         facts.append(_fact(envelope))
         facts.sort(key=lambda fact: (fact.at, fact.version))
-        await _react(book, envelope, decode(envelope), facts)
-    subject = told[0].subject
-    return {metric: (await memory.load(CLOCK, clock_id(subject, metric))).state for metric in METRICS}
+        await _react(book, envelope, facts)
+    found: dict[str, ClockState] = dict.fromkeys(METRICS, initial_state)
+    for metric in METRICS:
+        for beginning in beginnings(Measure(agreement.kind, metric), facts):
+            clock = (
+                await memory.load(CLOCK, clock_of(told[0].subject, Measure(agreement.kind, metric), beginning))
+            ).state
+            found[metric] = clock if clock.started else found[metric]
+    return found
 
 
-def lived(told: Iterable[Envelope]) -> list[Happening]:
+def lived(told: Iterable[Envelope]) -> list[IncidentFact]:
     """The same events as a preview sees them."""
-    facts = [_fact(envelope) for envelope in told]
+    facts = [_fact(envelope) for envelope in told if is_told(envelope)]
     return [
-        happening(fact.kind, fact.at, fact.data.get("priority", fact.data.get("reason")))
-        for fact in facts
-        if fact.kind != "Assigned"
+        happening(n, fact.kind, fact.at, fact.data.get("priority", fact.data.get("reason", fact.data.get("assignee"))))
+        for n, fact in enumerate(facts)
     ]
 
 

@@ -99,6 +99,7 @@ def random_story(seed: int, incidents: int) -> Story:
         tell(START, f"team-{team}", n.TeamFormed(key=team, name=f"{team} 组", members=members, revision=1), "acme")
     for number in range(1, incidents + 1):
         _incident(dice, random.Random(f"{seed} {number}"), number, tell)
+        _clocks_of_teams(random.Random(f"{seed} {number} clocks"), number, tell)
     _items(random.Random(f"{seed} items"), tell)
     for at, _, subject, event, organisation in sorted(happenings, key=lambda found: found[:2]):
         story.tell(subject, event, at, organisation)
@@ -188,6 +189,9 @@ def _incident(dice: random.Random, more: random.Random, number: int, tell: Any) 
         tell(later(3600), subject, i.IncidentAssigned(team=team), organisation)
         said["team"] = team
     tell(later(3600), subject, i.IncidentStarted(), organisation)
+    if number % 3 == 0:
+        tell(at, subject, i.IncidentRequesterContacted(channel="phone"), organisation)
+        tell(at, subject, i.IncidentWorkaroundProvided(workaround="use the second link"), organisation)
     for _ in range(more.randint(0, 3)):
         alerted = {"fingerprint": f"f{number}", "state": more.choice(["firing", "resolved"]), "occurred_at": at}
         others: list[Event] = [
@@ -234,6 +238,58 @@ def _incident(dice: random.Random, more: random.Random, number: int, tell: Any) 
         end = later(86400)
     if dice.random() < 0.5:
         tell(later(86400), subject, i.IncidentClosed(), organisation)
+
+
+def terms_changed(
+    subject: dict[str, Any], at: datetime, target: int, due: datetime, standing: s.ClockStanding | None = None
+) -> s.SLAClockTermsChanged:
+    """A second revision with another target, which the standing has by default: running, with nothing broken."""
+    return s.SLAClockTermsChanged(
+        **subject,
+        at=at,
+        agreement="agreement-1",
+        agreement_revision=2,
+        previous_agreement="agreement-1",
+        previous_agreement_revision=1,
+        calendar="calendar-1",
+        calendar_revision=1,
+        time_zone_database="2026a",
+        warning_percent=[50],
+        pausing_reasons=[],
+        retarget="from_opening",
+        reopen="new_clock",
+        facts=[{"kind": "opened", "at": at.isoformat(), "event": "event-1", "target": target}],
+        elapsed_seconds=60,
+        due_at=due,
+        because="event-9",
+        standing=standing
+        or s.ClockStanding(state="running", elapsed_seconds=60, due_at=due, breach_at=due, target_seconds=target),
+    )
+
+
+def _clocks_of_teams(dice: random.Random, number: int, tell: Any) -> None:
+    """Until the requester is spoken to; and of each team that has the incident for a while: kept, late, other terms."""
+    incident, organisation = f"incident-{number}", dice.choice(["acme", "globex"])
+    at = START + timedelta(seconds=dice.randint(0, 45 * 86400))
+    stays = [("ola", dice.choice(["network", "database"]), dice.choice(["ownership", "resolution"]))]
+    stays += [("uc", "vendor-x", "resolution")] * dice.randint(0, 2)
+    for stay, (kind, party, metric) in enumerate([("sla", None, "contact"), ("sla", None, "update"), *stays]):
+        clock, target = f"clock-{number}-{stay}", 3600
+        said = about(incident, number, metric, organisation=organisation, kind=kind, party=party, team=party)
+        tell(at, clock, started(said, at, target), organisation)
+        due = at + timedelta(seconds=target)
+        if dice.random() < 0.4:
+            target = 7200
+            due = at + timedelta(seconds=target)
+            tell(at + timedelta(seconds=60), clock, terms_changed(said, at, target, due), organisation)
+        said["team"] = dice.choice([party, "field"])
+        used = dice.randint(100, 10000)
+        at += timedelta(seconds=used)
+        if at > due:
+            tell(due, clock, s.SLABreached(**said, due_at=due, target_seconds=target), organisation)
+        if dice.random() < 0.8:
+            late = s.SLAMissed(**said, elapsed_seconds=used, overrun_seconds=used - target)
+            tell(at, clock, late if at > due else s.SLAMet(**said, elapsed_seconds=used), organisation)
 
 
 def interleaved(story: Story, seed: int) -> list[Envelope]:

@@ -12,7 +12,7 @@ import asyncpg
 import typer
 from nats.errors import Error as NatsError
 
-from opsledger import importing
+from opsledger import applying, exporting, importing
 from opsledger.looping import run_loop
 from opsledger.services import CONTEXTS
 from opsledger.stopping import until_told
@@ -29,8 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(importing.app, name="import")
-
-app.add_typer(importing.app, name="import")
+app.command("apply")(applying.apply)
+app.command("export")(exporting.export)
 
 Port = Annotated[int, typer.Option(envvar="OPSLEDGER_PORT", min=0, max=65_535, help="Where HTTP is served.")]
 DataDir = Annotated[Path, typer.Option(envvar="OPSLEDGER_DATA_DIR", help="Postgres, NATS, secrets, log.")]

@@ -196,6 +196,13 @@ def _minutes(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds / 60:.0f} min"
 
 
+def _promise(said: dict[str, Any]) -> str:
+    """What a clock measures, and of a team's clock whose it is: `ownership (OLA of network)`."""
+    if said.get("kind", "sla") == "sla":
+        return str(said["metric"])
+    return f"{said['metric']} ({said['kind'].upper()} of {said.get('party') or 'a team'})"
+
+
 def show(story: Story, console: Console) -> None:
     """One table of what became of the incident, one of the events that link it."""
     table = Table(title=f"What happened to {story.incident['number']}", title_justify="left", show_header=False)
@@ -207,11 +214,11 @@ def show(story: Story, console: Console) -> None:
     for clock in story.clocks:
         verdict = "met" if clock.get("met") else "missed" if clock.get("met") is False else clock["state"]
         used = f"{_minutes(clock['elapsed_seconds'])} of {_minutes(clock['target_seconds'])} used"
-        table.add_row(f"Clock: {clock['metric']}", f"{verdict}: {used}, due {_clock(clock['due_at'])}")
+        table.add_row(f"Clock: {_promise(clock)}", f"{verdict}: {used}, due {_clock(clock['due_at'])}")
     for name, label in (("SLAWarningReached", "Warning"), ("SLABreached", "Breach")):
         for event in story.events:
             if event["type"].split(".")[2] == name:
-                table.add_row(label, f"{event['data']['metric']} clock at {_clock(event['time'])}")
+                table.add_row(label, f"{_promise(event['data'])} clock at {_clock(event['time'])}")
     for delivery in story.deliveries:
         about = delivery["cause_type"].split(".")[1]
         table.add_row("Mail", f"{delivery['state']} to {delivery['contact']} ({delivery['language']}) about {about}")

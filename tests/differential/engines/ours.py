@@ -53,7 +53,7 @@ def _tell(story: ClockStory, step: Step) -> None:
         case "resume":
             story.resume(step.at, step.known)
         case "priority":
-            story.retarget(step.at, target, step.known)
+            story.prioritise(step.at, target, step.known)
         case "resolve":
             story.stop(step.at, step.known)
         case "reopen":

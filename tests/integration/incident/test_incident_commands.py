@@ -21,7 +21,7 @@ async def test_an_opened_incident_has_a_number_a_priority_and_a_place(desk: Desk
     assert answer.headers["location"] == f"{BASE}/incidents/{opened['id']}"
     shown = await desk.get(f"/incidents/{opened['id']}")
     nothing = {"alert_received_count": None, "affected": None, "children": None}
-    assert shown == {**opened, "description": "Port 12", "notes": [], "path": [], **nothing}
+    assert shown == {**opened, "description": "Port 12", "notes": [], "contacts": [], "path": [], **nothing}
     assert (await desk.get("/incidents/INC0000001"))["id"] == opened["id"]
 
 

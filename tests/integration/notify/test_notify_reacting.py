@@ -126,6 +126,34 @@ async def test_a_provisional_breach_is_requested_with_its_doubt(notify: Notify) 
     }
 
 
+async def test_r83_a_vendors_breach_is_told_to_its_team_and_to_the_desk_and_never_to_the_requester(
+    notify: Notify,
+) -> None:
+    people = {"name": "服务台", "members": ["wang-fang"]}
+    assert (await notify.ask("PUT", "/teams/service-desk", people, **{"If-Match": '"1"'})).status_code == 200
+    gone_on = {"team": "field", "assignee": "ann-lee", "requester": "ann-lee"}
+    await notify.tell(breached(kind="ola", party="network", metric="ownership", **gone_on))
+    assert await told(notify) == [
+        ("sla-breached", "ann-lee", "network", "en"),
+        ("sla-breached", "li-wei", "network", "zh-CN"),
+    ]
+    await notify.tell(breached(kind="uc", party="vendor-x", **{**gone_on, "requester": "li-wei"}))
+    await notify.tell(breached(kind="uc", party=None, team=None, assignee=None, requester="li-wei"))
+    assert (await told(notify))[2:] == [("sla-breached", "wang-fang", "service-desk", "zh-CN")] * 2
+    assert (await notify.get("/unroutable"))["items"] == []
+
+
+async def test_a_rule_that_names_the_requester_keeps_internal_targets_from_them(notify: Notify) -> None:
+    body = {"event_type": "sla.SLABreached.v1", "recipients": ["requester"], "template": "sla-breached"}
+    assert (await notify.ask("PUT", "/rules/sla-breached", body, **{"If-Match": '"1"'})).status_code == 200
+    for kind in ("ola", "uc"):
+        await notify.tell(breached(kind=kind, party="network"))
+    assert await told(notify) == []
+    assert (await notify.get("/unroutable"))["items"] == []
+    await notify.tell(breached())
+    assert await told(notify) == [("sla-breached", "wang-fang", None, "zh-CN")]
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

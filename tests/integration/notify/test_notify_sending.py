@@ -69,6 +69,20 @@ async def test_a_chinese_notice_is_delivered_once_and_unchanged(notify: Notify, 
     assert event.organisation == "acme"
 
 
+async def test_r83_a_notice_of_an_internal_target_names_its_team_and_metric_in_the_readers_language(
+    notify: Notify, sink: SmtpSink
+) -> None:
+    await notify.tell(breached(kind="ola", party="network", team="field", metric="ownership"))
+    async with working(notify.dispatcher(sink.port)):
+        await eventually(settled(notify, "delivered", 2))
+    english, chinese = sorted(sink.messages, key=lambda mail: mail.subject)
+    assert english.subject == "OLA breached: INC0000042 missed its time for ownership"
+    assert "This is an internal target (OLA) of 网络组, not a promise to the customer." in english.body
+    assert chinese.subject == "OLA 超时：INC0000042 的认领时限已过"
+    assert "这是网络组的内部目标（OLA），不是对客户的承诺。" in chinese.body
+    assert "处理组：field" in chinese.body
+
+
 async def test_a_busy_mail_server_is_tried_again(notify: Notify, sink: SmtpSink) -> None:
     sink.behave("451", times=2)
     await tell_requester(notify)

@@ -150,7 +150,7 @@ async def test_filters_narrow_the_population(reporting: Reporting) -> None:
     found = figures.durations(STORY.envelopes, BEGINS, ENDS, "resolve", lambda given: wanted.items() <= given.items())
     assert found
     assert shown(answer["rows"][0]) == mean(found)
-    others = dict.fromkeys(("metric", "service", "category", "within_days"))
+    others = dict.fromkeys(("metric", "kind", "service", "category", "within_days"))
     assert answer["filters"] == {**wanted, **others}
 
 

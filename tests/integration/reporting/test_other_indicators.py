@@ -13,6 +13,7 @@ from tests.support.mart import NOW, apply
 from tests.support.reporting_doors import Reporting, reporting_doors
 from tests.support.stories import START, Story, about, batches, interleaved, item, opened, random_story, started
 
+from opsledger_events import Envelope
 from opsledger_events.contexts import cmdb as c
 from opsledger_events.contexts import sla as s
 
@@ -37,16 +38,81 @@ def sums(answer: dict[str, Any]) -> tuple[int, int]:
     return answer["rows"][0]["numerator"], answer["rows"][0]["denominator"]
 
 
-async def test_working_time_to_resolve_is_what_stopped_clocks_used(told: Reporting) -> None:
-    used = []
-    for clock in figures.aggregates(TOLD.envelopes, "sla"):
-        last = clock.last("SLAMet", "SLAMissed", "SLAClockContinued")
-        if last is None or last.name == "SLAClockContinued" or clock.has("SLAClockCancelled"):
-            continue
-        if BEGINS <= last.time < ENDS:
-            used.append(last.data["elapsed_seconds"])
+def stopped(metric: str) -> list[Envelope]:
+    """What stopped each clock of a metric of customers' agreements in the window, if nothing set it running again."""
+    found = [
+        clock.last("SLAMet", "SLAMissed", "SLAClockContinued")
+        for clock in figures.clocks(TOLD.envelopes, "sla", metric)
+    ]
+    return [
+        last for last in found if last is not None and last.name != "SLAClockContinued" and BEGINS <= last.time < ENDS
+    ]
+
+
+@pytest.mark.parametrize(("name", "metric"), [("mttr-working", "resolution"), ("time-to-contact", "contact")])
+async def test_working_time_is_what_stopped_clocks_of_customers_used(told: Reporting, name: str, metric: str) -> None:
+    used = [last.data["elapsed_seconds"] for last in stopped(metric)]
     assert len(used) > 20
-    assert sums(await told.figures("mttr-working", **WINDOW)) == (sum(used), len(used))
+    assert sums(await told.figures(name, **WINDOW)) == (sum(used), len(used))
+
+
+async def test_r2_contacts_in_time_are_told_beside_the_mean(told: Reporting) -> None:
+    ends = [last.name for last in stopped("contact")]
+    row = (await told.figures("time-to-contact", **WINDOW))["rows"][0]
+    assert (row["in_time"], row["denominator"]) == (ends.count("SLAMet"), len(ends))
+    assert 0 < row["in_time"] < len(ends)
+
+
+async def test_r83_which_team_keeps_its_internal_target_and_which_vendor_its_contract(told: Reporting) -> None:
+    for kind, teams in (("ola", ["database", "network"]), ("uc", ["vendor-x"])):
+        whole = figures.attainment(TOLD.envelopes, BEGINS, ENDS, lambda given: True, kind)
+        assert 0 < whole[0] < whole[1]
+        assert sums(await told.figures("sla-attainment", **WINDOW, kind=kind)) == whole
+        rows = (await told.figures("sla-attainment", **WINDOW, kind=kind, group_by="team"))["rows"]
+        assert [row["group"] for row in rows] == teams
+        for row in rows:
+            pick = lambda given, team=row["group"]: given["team"] == team  # noqa: E731
+            found = figures.attainment(TOLD.envelopes, BEGINS, ENDS, pick, kind)
+            assert (row["numerator"], row["denominator"]) == found
+            assert len(await rows_behind(told, row["incidents"])) == found[1]
+            assert sums(await told.figures("sla-attainment", **WINDOW, kind=kind, team=row["group"])) == found
+
+
+@pytest.mark.parametrize("metric", ["response", "contact", "ownership", "update", "workaround", "resolution"])
+@pytest.mark.parametrize("kind", ["sla", "ola", "uc"])
+async def test_attainment_of_one_kind_and_metric_counts_its_clocks_alone(
+    told: Reporting, kind: str, metric: str
+) -> None:
+    found = figures.attainment(TOLD.envelopes, BEGINS, ENDS, lambda given: True, kind, metric)
+    assert sums(await told.figures("sla-attainment", **WINDOW, kind=kind, metric=metric)) == found
+
+
+async def test_clocks_of_teams_are_at_risk_only_where_they_are_asked_for(reporting: Reporting) -> None:
+    story, due = Story(), NOW + timedelta(hours=1)
+    for number, kind in enumerate(("sla", "ola", "ola", "uc"), 1):
+        said = about("incident-1", 1, "resolution", kind=kind, party=None if kind == "sla" else f"team-{number}")
+        story.tell(f"clock-{number}", started(said, START, 3600), START)
+        if kind != "sla":
+            story.tell(f"clock-{number}", s.SLAWarningReached(**said, percent=75, due_at=due), START)
+    await apply(reporting.store, [story.envelopes])
+    assert sums(await reporting.figures("sla-at-risk")) == (0, 1)
+    assert sums(await reporting.figures("sla-at-risk", kind="ola")) == (2, 2)
+    assert sums(await reporting.figures("sla-at-risk", kind="ola", team="team-3")) == (1, 1)
+    assert sums(await reporting.figures("sla-at-risk", kind="uc")) == (1, 1)
+
+
+async def test_each_resolution_clock_of_a_reopened_incident_counts_by_itself(reporting: Reporting) -> None:
+    story, said = Story(), about("incident-1", 1, "resolution")
+    for clock, day, used in (("clock-1", 20, 600), ("clock-2", 21, 900)):
+        begun = START + timedelta(days=day)
+        story.tell(clock, started(said, begun, 3600), begun)
+        story.tell(clock, s.SLAMet(**said, elapsed_seconds=used), begun + timedelta(seconds=used))
+    of_team = about("incident-1", 1, "resolution", kind="ola", party="network")
+    story.tell("clock-3", started(of_team, begun, 3600), begun)
+    story.tell("clock-3", s.SLAMet(**of_team, elapsed_seconds=7), begun + timedelta(seconds=7))
+    await apply(reporting.store, [story.envelopes])
+    assert sums(await reporting.figures("mttr-working", **WINDOW)) == (1500, 2)
+    assert sums(await reporting.figures("sla-attainment", **WINDOW, metric="resolution")) == (2, 2)
 
 
 async def test_first_reply_is_the_first_public_note_of_somebody_else(told: Reporting) -> None:

@@ -183,6 +183,8 @@ async def test_every_fact_joins_its_dimensions(database: str) -> None:
             if fact != "fact_notification":
                 dimensions += " join dim_priority p using (priority_key)"
                 dimensions += " join dim_organisation o using (organisation_key) join dim_service v using (service_key)"
+            if fact == "fact_sla_clock":
+                dimensions += " join dim_team m on m.team_key = f.party_key and m.team = coalesce(f.party, '')"
             dates = " ".join(f"join dim_date d{at} on d{at}.date_key = f.{key}" for at, key in enumerate(joins))
             assert everything > 0
             assert await store.pool.fetchval(f"select count(*) from {fact} f {dimensions} {dates}") == everything

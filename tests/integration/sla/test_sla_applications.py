@@ -8,8 +8,9 @@ from tests.support.service_levels import BASE, START, ServiceLevels, at
 
 from opsledger_events.contexts.incident import IncidentHeld, IncidentResolved
 from opsledger_runtime.timers import Due
-from sla import rescheduling
+from sla import applying
 from sla.casebook import clock_id
+from sla.rescheduling import CALENDARS
 
 CALENDAR = "00000000-0000-7000-8000-000000000001"
 AGREEMENT = "00000000-0000-7000-8000-000000000002"
@@ -56,16 +57,16 @@ async def fire_once(levels: ServiceLevels) -> bool:
     async with levels.running.store.transaction() as tx:
         rows = await tx.connection.fetch(
             "select key, due, xmin::text as version from es.timer where queue = $1 order by due, key",
-            rescheduling.QUEUE,
+            CALENDARS.queue,
         )
         if not rows:
             return False
-        await rescheduling.APPLICATION_QUEUE.fire(tx, [Due(row["key"], row["due"], False) for row in rows])
+        await CALENDARS.timers().fire(tx, [Due(row["key"], row["due"], False) for row in rows])
         await tx.flush()
         await tx.connection.execute(
             "delete from es.timer t using unnest($2::text[], $3::text[]) as fired (key, version)"
             " where t.queue = $1 and t.key = fired.key and t.xmin::text = fired.version",
-            rescheduling.QUEUE,
+            CALENDARS.queue,
             [row["key"] for row in rows],
             [row["version"] for row in rows],
         )
@@ -153,7 +154,7 @@ async def test_many_clocks_are_moved_a_few_at_a_time_and_a_crash_neither_loses_n
     incidents = [await office.open(f"incident-{n}") for n in range(4)]
     await revise(office)
     await apply(office)
-    monkeypatch.setattr(rescheduling, "BATCH", 3)
+    monkeypatch.setattr(applying, "BATCH", 3)
     office.running.clock.instant = at(1)
     await fire_once(office)
     assert await _moves(office, incidents) == 3
@@ -207,8 +208,8 @@ async def _moves(levels: ServiceLevels, incidents: list[str]) -> int:
 
 async def _crash(levels: ServiceLevels) -> None:
     async with levels.running.store.transaction() as tx:
-        row = await tx.connection.fetchrow("select key, due from es.timer where queue = $1", rescheduling.QUEUE)
-        await rescheduling.APPLICATION_QUEUE.fire(tx, [Due(row["key"], row["due"], False)])
+        row = await tx.connection.fetchrow("select key, due from es.timer where queue = $1", CALENDARS.queue)
+        await CALENDARS.timers().fire(tx, [Due(row["key"], row["due"], False)])
         await tx.flush()
         raise ConnectionError
 
@@ -219,7 +220,7 @@ async def test_an_application_that_makes_no_sense_is_refused(office: ServiceLeve
     for body in ({"revision": 1}, {"revision": 3}, {"revision": 1, "dry_run": True}):
         assert (await apply(office, status=409, **body))["code"] == "revision_not_latest"
     zh = await apply(office, status=409, revision=1, headers={"Accept-Language": "zh-CN"})
-    assert zh["detail"].startswith("只能应用日历的最新修订")
+    assert zh["detail"].startswith("只能应用最新修订")
     for body in ({"revision": 0}, {"revision": "2"}, {"revision": 10**12}, {"revision": True}, {"extra": 1}):
         await apply(office, status=422, **body)
     await apply(office, status=403, headers=office.headers("agent"))

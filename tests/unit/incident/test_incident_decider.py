@@ -1,7 +1,7 @@
 """Given what happened, when something is asked, then these events or this rule: every command in every state."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,10 +11,12 @@ from incident.domain.commands import (
     CancelIncident,
     CloseIncident,
     Command,
+    ContactRequester,
     HoldIncident,
     NoteIncident,
     OpenIncident,
     PrioritiseIncident,
+    ProvideWorkaround,
     RecordAlertState,
     ReopenIncident,
     ResolveIncident,
@@ -34,10 +36,13 @@ from opsledger_events.contexts.incident import (
     IncidentOpened,
     IncidentPrioritised,
     IncidentReopened,
+    IncidentRequesterContacted,
     IncidentResolved,
     IncidentResumed,
     IncidentStarted,
+    IncidentWorkaroundProvided,
 )
+from opsledger_runtime.errors import Invalid
 from opsledger_runtime.testing.decider import given
 
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
@@ -73,6 +78,10 @@ NOTED = IncidentNoted(text="hello ", public=True)
 CUSTOMER = IncidentResolved(responsibility="customer", resolution="rebooted")
 REOPENED = IncidentReopened(reason="again")
 CANCELLED = IncidentCancelled(reason="a duplicate")
+LATER = AT + timedelta(hours=16)
+BOOKED = IncidentRequesterContacted(channel="phone", note="rings twice", booked_at=LATER)
+PROMISED = IncidentHeld(reason="awaiting_vendor", promised_at=LATER, promised="我明天再来")
+WORKAROUND = IncidentWorkaroundProvided(workaround="use the second link ")
 QUIET = IncidentAlertStateChanged(fingerprint="f1", state="resolved", occurred_at=AT)
 
 Expected = Sequence[Event] | str
@@ -110,6 +119,24 @@ TABLE: list[tuple[Command, dict[State, Expected]]] = [
             [IncidentHeld(reason="awaiting_change")],
             "held_for_one_reason_at_a_time",
         ),
+    ),
+    (
+        HoldIncident(reason="awaiting_vendor", promised_at=LATER, promised="我明天再来", at=AT),
+        row(
+            SHUT,
+            "only_work_in_progress_is_held",
+            "only_work_in_progress_is_held",
+            [PROMISED],
+            "held_for_one_reason_at_a_time",
+        ),
+    ),
+    (
+        ContactRequester(channel="phone", note="rings twice", booked_at=LATER, at=AT),
+        row(SHUT, "contact_needs_a_team", [BOOKED], [BOOKED], [BOOKED]),
+    ),
+    (
+        ProvideWorkaround(workaround="use the second link "),
+        row(SHUT, [WORKAROUND], [WORKAROUND], [WORKAROUND], [WORKAROUND]),
     ),
     (ResumeIncident(), row(SHUT, "only_held_work_is_resumed", "only_held_work_is_resumed", [], [IncidentResumed()])),
     (PrioritiseIncident(impact=1, urgency=1), row(SHUT, [PRIORITISED], [PRIORITISED], [PRIORITISED], [PRIORITISED])),
@@ -274,3 +301,98 @@ def test_a_firing_alert_is_news_to_an_open_incident_whose_alert_was_quiet() -> N
 
 def test_impact_out_of_the_matrix_is_invalid() -> None:
     given(DECIDER).when(OpenIncident(number="INC0000009", title="down", impact=4, urgency=1)).then_refused("invalid")
+
+
+IN_PROGRESS = PASTS[State.IN_PROGRESS]
+
+
+def test_r2_every_contact_is_a_fact_and_changes_no_state() -> None:
+    asked = ContactRequester(channel="phone", note="rings twice", booked_at=LATER, at=AT)
+    contacted = given(DECIDER, [OPENED, ASSIGNED, BOOKED]).when(asked).then(BOOKED)
+    assert contacted.state is State.ASSIGNED
+
+
+def test_r2_a_contact_needs_no_booking() -> None:
+    given(DECIDER, IN_PROGRESS).when(ContactRequester("email", at=AT)).then(IncidentRequesterContacted(channel="email"))
+
+
+def test_r2_an_incident_that_was_reopened_without_a_team_is_nobodys_to_ask_about() -> None:
+    past = [OPENED, RESOLVED, REOPENED]
+    given(DECIDER, past).when(ContactRequester("phone", at=AT)).then_refused("contact_needs_a_team")
+
+
+@pytest.mark.parametrize("at", [LATER, LATER + timedelta(microseconds=1), None])
+def test_r2_a_visit_is_booked_for_later(at: datetime | None) -> None:
+    asked = ContactRequester("phone", booked_at=LATER, at=at)
+    refused = given(DECIDER, IN_PROGRESS).when(asked).then_refused("booked_at_is_past")
+    assert isinstance(refused, Invalid)
+    assert [error.pointer for error in refused.errors] == ["/booked_at"]
+    before = ContactRequester("phone", booked_at=LATER, at=LATER - timedelta(microseconds=1))
+    given(DECIDER, IN_PROGRESS).when(before).then(IncidentRequesterContacted(channel="phone", booked_at=LATER))
+
+
+@pytest.mark.parametrize("at", [LATER, LATER + timedelta(microseconds=1), None])
+def test_r13_a_promise_is_for_later(at: datetime | None) -> None:
+    asked = HoldIncident("awaiting_vendor", promised_at=LATER, at=at)
+    refused = given(DECIDER, IN_PROGRESS).when(asked).then_refused("promised_at_is_past")
+    assert isinstance(refused, Invalid)
+    assert [error.pointer for error in refused.errors] == ["/promised_at"]
+
+
+def test_r13_a_promise_needs_its_date() -> None:
+    refused = given(DECIDER, IN_PROGRESS).when(HoldIncident("awaiting_vendor", promised="明天再来", at=AT))
+    assert "`promised_at`" in refused.then_refused("R13").message
+
+
+def test_r13_a_date_needs_no_words() -> None:
+    held = given(DECIDER, IN_PROGRESS).when(HoldIncident("awaiting_vendor", promised_at=LATER, at=AT))
+    assert held.then(IncidentHeld(reason="awaiting_vendor", promised_at=LATER)).promised_at == LATER
+
+
+@pytest.mark.parametrize(
+    ("asked", "stands"),
+    [
+        (HoldIncident("awaiting_vendor", promised_at=LATER, promised="我明天再来", at=LATER + timedelta(days=1)), True),
+        (HoldIncident("awaiting_vendor", promised_at=LATER, at=AT), True),
+        (HoldIncident("awaiting_vendor", at=AT), True),
+        (HoldIncident("awaiting_vendor", promised_at=LATER + timedelta(days=1), at=AT), False),
+        (HoldIncident("awaiting_vendor", promised_at=LATER, promised="I shall be back", at=AT), False),
+    ],
+)
+def test_r13_another_promise_is_another_hold(asked: HoldIncident, stands: bool) -> None:
+    outcome = given(DECIDER, [*IN_PROGRESS, PROMISED]).when(asked)
+    if stands:
+        outcome.then_nothing()
+    else:
+        outcome.then_refused("held_for_one_reason_at_a_time")
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [ResumeIncident(), ResolveIncident("provider", "replaced it"), CancelIncident("a duplicate")],
+)
+def test_r13_a_promise_lasts_as_long_as_its_hold(ends: Command) -> None:
+    held = given(DECIDER, [*IN_PROGRESS, PROMISED])
+    assert (held.state.promised_at, held.state.promised) == (LATER, "我明天再来")
+    ended = held.when(ends).state
+    assert (ended.hold_reason, ended.promised_at, ended.promised) == (None, None, None)
+
+
+def test_the_same_workaround_is_provided_once() -> None:
+    provided = given(DECIDER, [OPENED, WORKAROUND])
+    provided.when(ProvideWorkaround(WORKAROUND.workaround)).then_nothing()
+    other = IncidentWorkaroundProvided(workaround="use the third link")
+    assert provided.when(ProvideWorkaround(other.workaround)).then(other).workaround == "use the third link"
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u3000"])
+def test_a_workaround_needs_words(text: str) -> None:
+    given(DECIDER, [OPENED]).when(ProvideWorkaround(text)).then_refused("workaround_is_stated")
+
+
+def test_an_opening_carries_how_critical_its_item_is() -> None:
+    command = OpenIncident("INC0000009", "down", 1, 1, configuration_item="db-01", criticality="high")
+    [opened] = given(DECIDER).when(command).events
+    assert isinstance(opened, IncidentOpened)
+    assert opened.criticality == "high"
+    assert given(DECIDER, [opened]).state.criticality == "high"

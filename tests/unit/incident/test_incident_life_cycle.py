@@ -1,6 +1,6 @@
 """No sequence of commands leads to a state that the life cycle does not know."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -12,10 +12,12 @@ from incident.domain.commands import (
     CancelIncident,
     CloseIncident,
     Command,
+    ContactRequester,
     HoldIncident,
     NoteIncident,
     OpenIncident,
     PrioritiseIncident,
+    ProvideWorkaround,
     RecordAlertState,
     ReopenIncident,
     ResolveIncident,
@@ -42,6 +44,7 @@ ALLOWED = {
 level = st.integers(1, 3)
 word = st.sampled_from(["a", "b"])
 maybe = st.none() | word
+whenever = st.none() | st.sampled_from([AT - timedelta(hours=1), AT, AT + timedelta(hours=1)])
 commands: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         OpenIncident,
@@ -54,10 +57,12 @@ commands: st.SearchStrategy[Command] = st.one_of(
     ),
     st.builds(AssignIncident, word, maybe),
     st.builds(StartIncident, maybe),
-    st.builds(HoldIncident, word, maybe),
+    st.builds(HoldIncident, word, maybe, whenever, maybe, st.none() | st.just(AT)),
     st.builds(ResumeIncident),
     st.builds(PrioritiseIncident, level, level),
     st.builds(NoteIncident, word, st.booleans()),
+    st.builds(ContactRequester, st.sampled_from(["phone", "email"]), maybe, whenever, st.none() | st.just(AT)),
+    st.builds(ProvideWorkaround, word),
     st.builds(ResolveIncident, st.sampled_from(["provider", "third_party", "customer", None]), word),
     st.builds(ReopenIncident, word),
     st.builds(CloseIncident),
@@ -86,7 +91,7 @@ class LifeCycle(RuleBasedStateMachine):
         self.events += events
         if before.state is not self.incident.state:
             assert self.incident.state in ALLOWED[before.state]
-        if events and not isinstance(command, NoteIncident):
+        if events and not isinstance(command, NoteIncident | ContactRequester):
             assert not self._again(command), "a command whose effect stands gives no second event"
 
     def _again(self, command: Command) -> object:
@@ -104,6 +109,8 @@ class LifeCycle(RuleBasedStateMachine):
             assert found.priority == priority_of(found.impact, found.urgency)
             assert found.number == "INC0000001"
         assert (found.state is State.ON_HOLD) == (found.hold_reason is not None)
+        assert found.promised is None or found.promised_at is not None
+        assert found.promised_at is None or (found.state is State.ON_HOLD and found.promised_at > AT)
         assert (found.state in (State.RESOLVED, State.CLOSED)) == (found.responsibility is not None)
         assert found.state not in OPEN or found.resolution is None
         assert (found.state is State.CANCELLED) == (found.cancel_reason is not None)

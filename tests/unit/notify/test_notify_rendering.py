@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from notify.domain import rendering
 from notify.domain.facts import NOTIFIABLE, Value, samples
+from notify.domain.names import METRICS, metric_name
 from notify.domain.wording import WORDING, PublishWording
 from notify.seeds import SEEDS
+from opsledger_events import event_class
 from opsledger_runtime.errors import Invalid
 
 BREACH = "sla.SLABreached.v1"
@@ -135,11 +137,88 @@ def test_every_seed_says_what_happened_in_both_languages(seed: object) -> None:
             assert "\n\n\n" not in text
 
 
+METRIC_WORDS = {
+    "response": ("响应", "response"),
+    "contact": ("首次联系", "contact with the requester"),
+    "ownership": ("认领", "ownership"),
+    "update": ("进展反馈", "update to the requester"),
+    "workaround": ("临时措施", "workaround"),
+    "resolution": ("解决", "resolution"),
+    "nonsense": ("nonsense", "nonsense"),
+}
+WHOSE = {
+    "sla": ("", ""),
+    "ola": (
+        "\n这是远航网络的内部目标（OLA），不是对客户的承诺。\n",
+        "\nThis is an internal target (OLA) of 远航网络, not a promise to the customer.\n",
+    ),
+    "uc": (
+        "\n这是供应商团队远航网络按支持合同（UC）承诺的目标，由服务台跟进。\n",
+        "\nThis is what the vendor's team 远航网络 has promised by contract (UC); the service desk follows it up.\n",
+    ),
+}
+DUE = "2026-11-22 13:00:00 +08:00"
+
+
+@pytest.mark.parametrize("metric", METRIC_WORDS)
+@pytest.mark.parametrize("kind", WHOSE)
+def test_notices_of_clocks_name_the_promise_and_whose_it_is_in_both_languages(kind: str, metric: str) -> None:
+    (zh, en), whose = METRIC_WORDS[metric], WHOSE[kind]
+    wanted = {
+        "sla-warning": (
+            (
+                f"预警：INC0000042 的{zh}时限已用 75%",
+                f"事件单 INC0000042 的{zh}时限已用去 75%，到期时间为 {DUE}。请尽快处理。",
+            ),
+            (
+                f"warning: INC0000042 has used 75% of its time for {en}",
+                f"75% of the time for {en} of incident INC0000042 has passed. It is due at {DUE}.",
+            ),
+        ),
+        "sla-breached": (
+            (f"超时：INC0000042 的{zh}时限已过", f"事件单 INC0000042 的{zh}时限已于 {DUE} 到期，未能按时完成。"),
+            (
+                f"breached: INC0000042 missed its time for {en}",
+                f"Incident INC0000042 did not meet its time for {en}, which ended at {DUE}.",
+            ),
+        ),
+        "sla-breach-withdrawn": (
+            (
+                f"超时通知已撤销：INC0000042 的{zh}时限",
+                f"事件单 INC0000042 的{zh}时限（到期时间 {DUE}）：\n此前的超时通知已撤销："
+                "按目前的记录以及所适用的协议和日历，在该时间并未超时。当前到期时间以系统显示为准。",
+            ),
+            (
+                f"breach notice withdrawn: time of INC0000042 for {en}",
+                f"The earlier notice that incident INC0000042 had missed its time for {en} (due at {DUE}) is "
+                "withdrawn: by what is recorded now, and by the agreement and calendar that apply now, it was not "
+                "overdue at that time. The system shows when it is due now.",
+            ),
+        ),
+    }
+    for seed in [found for found in SEEDS if found.key in wanted]:
+        example = event_class(seed.event_type).example
+        for at, (language, subject, body) in enumerate(seed.texts()):
+            said = {**samples(seed.event_type)[0], **example, "kind": kind, "metric": metric, "party": "vendor-x"}
+            names = {**NAMES, "party_name": "远航网络", "metric_name": metric_name(metric, language)}
+            title, text = rendering.render(subject, body, rendering.context(said, names, SHANGHAI))
+            first, opening = wanted[seed.key][at]
+            assert title == f"{kind.upper()} {first}"
+            about = "\n标题：" if language == "zh-CN" else "\nTitle: "
+            assert text.split("\n\n", 1)[1].startswith(f"{opening}\n{whose[at]}{about}"), text
+
+
+def test_both_languages_name_the_same_metrics() -> None:
+    assert METRICS["zh-CN"].keys() == METRICS["en"].keys() == METRIC_WORDS.keys() - {"nonsense"}
+
+
 def test_a_withdrawal_claims_no_more_than_is_known() -> None:
-    """A late report shows that it was not overdue then; it may be overdue by now."""
+    """A late report, another calendar or other terms show that it was not overdue then; it may be overdue by now."""
     (seed,) = [found for found in SEEDS if found.event_type == "sla.SLABreachWithdrawn.v1"]
     (_, subject, chinese), (_, english_subject, english) = seed.texts()
-    assert "根据补报的记录，在该时间并未超时。当前到期时间以系统显示为准。" in chinese
+    assert "在该时间并未超时。当前到期时间以系统显示为准。" in chinese
+    assert "补报" not in chinese
+    assert "late" not in english
     assert "was not overdue at that time. The system shows when it is due now." in english
     assert "未超" not in subject
     assert "kept" not in english_subject

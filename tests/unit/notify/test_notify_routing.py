@@ -14,6 +14,7 @@ from notify.domain.rule import RULE, DefineRule
 from notify.domain.team import TEAM, FormTeam
 from opsledger_events import Event, event_class
 from opsledger_events.contexts.notify import ContactRegistered, NotificationFailed, RuleDefined
+from opsledger_events.contexts.sla import ClockEvent
 from opsledger_events.envelope import parse_instant
 from opsledger_runtime.errors import Invalid, NotFound
 from opsledger_runtime.testing.decider import given
@@ -90,6 +91,51 @@ def test_the_others_are_told_only_where_nobody_else_is() -> None:
     )
 
 
+def clock_notice(**changes: Any) -> Notice:
+    cls = event_class("sla.SLABreached.v1")
+    event = cls.read({**cls.example, "assignee": "li", "requester": "wang", **changes})
+    assert isinstance(event, ClockEvent)
+    return facts.notice(event, facts.subject_of_clock(event), "c", parse_instant("2026-11-22T05:00:00Z"))
+
+
+@pytest.mark.parametrize("now_with", ["network", "elsewhere", None])
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("ola", [("li", "network"), ("zhao", "network")]),
+        ("uc", [("ann", "desk"), ("li", "network"), ("zhao", "network")]),
+    ],
+)
+def test_r83_a_clock_of_a_team_is_told_to_that_team_and_of_a_vendor_to_the_desk_too(
+    kind: str, told: list[tuple[str, str]], now_with: str | None
+) -> None:
+    """Wherever the incident is by then and whoever has it there; never to the requester."""
+    rule_ = replace(active("team", "assignee", "requester", "contact:wang"), otherwise=("team:desk",))
+    assignee = "li" if now_with == "network" else "sun"
+    notice = clock_notice(kind=kind, party="network", team=now_with, assignee=assignee)
+    found = routing.resolve(rule_, notice, TEAMS, EVERYBODY | {"sun"})
+    assert [(recipient.contact, recipient.team) for recipient in found.recipients] == told
+    assert (notice.values["team"], notice.values["party"]) == (now_with or "", "network")
+
+
+def test_a_vendor_team_without_addresses_leaves_the_desk_to_be_told() -> None:
+    rule_ = replace(active("team", "assignee"), otherwise=("team:desk",))
+    for vendor in ("empty", "never-formed", None):
+        notice = clock_notice(kind="uc", party=vendor, team=vendor, assignee=None)
+        found = routing.resolve(rule_, notice, TEAMS, EVERYBODY)
+        assert found.recipients == (Recipient("ann", "desk"),)
+    alone = routing.resolve(active("team"), clock_notice(kind="uc", party="empty"), TEAMS, EVERYBODY)
+    assert alone == routing.Resolution((), ("team empty has no active member with an address",))
+
+
+def test_a_clock_of_a_customer_is_told_as_ever() -> None:
+    rule_ = replace(active("team", "requester"), otherwise=("team:desk",))
+    notice = clock_notice(team="network")
+    assert (notice.restricted, notice.of_vendor) == (False, False)
+    found = routing.resolve(rule_, notice, TEAMS, EVERYBODY)
+    assert [recipient.contact for recipient in found.recipients] == ["li", "wang", "zhao"]
+
+
 NOTE = replace(NOTICE, restricted=True)
 
 
@@ -114,6 +160,7 @@ def test_a_requester_who_works_on_it_is_told_as_staff() -> None:
         ("incident.IncidentNoted.v1", {"public": False}, True, set()),
         ("incident.IncidentNoted.v1", {"public": True}, False, set()),
         ("incident.IncidentHeld.v1", {}, False, {"note"}),
+        ("incident.IncidentRequesterContacted.v1", {"note": "付款逾期"}, False, {"note"}),
         ("incident.IncidentCancelled.v1", {}, False, {"reason"}),
         ("incident.IncidentResolved.v1", {}, False, set()),
     ],

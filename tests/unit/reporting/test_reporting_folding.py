@@ -109,6 +109,13 @@ def test_notes_and_alerts_change_only_the_last_instant() -> None:
     assert after == before
 
 
+def test_r2_the_first_contact_and_the_first_workaround_are_kept() -> None:
+    spoken, helped = i.IncidentRequesterContacted(channel="phone"), i.IncidentWorkaroundProvided(workaround="wait")
+    row = incident_after((5, spoken), (6, helped), (50, spoken), (60, helped))
+    assert (row.first_contact_at, row.workaround_at, row.state) == (at(5), at(6), "new")
+    assert incident_after().first_contact_at is None
+
+
 def test_met_clock_counts_when_it_was_met() -> None:
     row = clock_after((1800, s.SLAMet(**SAID, elapsed_seconds=1800)))
     assert (row.state, row.met, row.decided_at, row.elapsed_seconds) == ("met", True, at(1800), 1800)

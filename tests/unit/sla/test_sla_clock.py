@@ -1,15 +1,18 @@
 """The clock function: known stories, and laws that hold for any order of events."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opsledger_events.contexts.sla import ReopenPolicy, RetargetPolicy
 from sla.domain.calendar import Hours, always_open, weekly_hours
 from sla.domain.clock import Fact, Reading, Terms, marks, read
+from sla.domain.targets import ByDay
 
 T0 = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)  # Monday 09:00 in Shanghai
 HOUR = timedelta(hours=1)
@@ -162,21 +165,31 @@ def test_before_its_opening_there_is_no_clock() -> None:
     assert read(facts((0, "held", "awaiting_requester")), TERMS, at(1)) is None
 
 
+TARGET = st.integers(1, 40).map(lambda halves: halves * 1800) | st.builds(
+    ByDay, st.integers(1, 3), st.sampled_from([None, 600, 960])
+)
+
+
 @st.composite
 def stories(draw: st.DrawFn) -> list[Fact]:
-    found = [Fact("opened", T0, "e0", 0, None, draw(st.integers(1, 40)) * 1800)]
+    found = [Fact("opened", T0, "e0", 0, None, draw(TARGET))]
     kinds = st.sampled_from(["held", "resumed", "targeted", "stopped", "continued", "held", "resumed"])
     minute = 0
     for n in range(1, draw(st.integers(1, 10))):
         minute += draw(st.integers(0, 600))
         kind = draw(kinds)
         reason = draw(st.sampled_from(["awaiting_requester", "lunch"])) if kind == "held" else None
-        target = draw(st.integers(1, 40)) * 1800 if kind == "targeted" else None
+        target = draw(TARGET) if kind == "targeted" else None
         found.append(Fact(kind, T0 + timedelta(minutes=minute), f"e{n}", n, reason, target))
     return found
 
 
-TERM = st.sampled_from([TERMS, OFFICE])
+TERM = st.builds(
+    replace,
+    st.sampled_from([TERMS, OFFICE]),
+    retarget=st.sampled_from(get_args(get_args(RetargetPolicy)[0])),
+    reopen=st.sampled_from(get_args(get_args(ReopenPolicy)[0])),
+)
 NOW = st.integers(0, 20_000).map(lambda minutes: T0 + timedelta(minutes=minutes))
 
 
@@ -235,7 +248,7 @@ def test_shifting_everything_by_whole_weeks_shifts_the_due_instant_alike(
 ) -> None:
     shift = timedelta(weeks=weeks)
     moved = [Fact(f.kind, f.at + shift, f.event, f.order, f.reason, f.target) for f in story]
-    for terms in (TERMS, OFFICE):
+    for terms in (TERMS, OFFICE, replace(OFFICE, retarget="proportional", reopen="restart")):
         before, after = read(story, terms, now), read(moved, terms, now + shift)
         assert before is not None
         assert after is not None

@@ -25,6 +25,7 @@ from opsledger_runtime.testing.decider import given
 from sla.domain.calendar import TZ_VERSION, always_open
 from sla.domain.commands import (
     AdmitLateReport,
+    Agreed,
     AnnounceBreach,
     AnnounceWarning,
     CancelClock,
@@ -50,14 +51,8 @@ def about(hours: float) -> dict[str, Any]:
 START = StartClock(
     **about(0),
     metric="resolution",
-    agreement="gold",
-    agreement_revision=3,
-    calendar_id="always",
-    calendar_revision=2,
-    time_zone_database=TZ_VERSION,
-    target_seconds=4 * 3600,
-    warning_percent=(75,),
-    pausing_reasons=("awaiting_requester",),
+    agreed=Agreed("gold", 3, "always", 2, TZ_VERSION, (75,), ("awaiting_requester",)),
+    target=4 * 3600,
     started_at=T0,
 )
 WAIT = {"reason": "awaiting_requester"}
@@ -96,7 +91,7 @@ def test_a_clock_starts_once() -> None:
 
 
 def test_a_clock_without_target_may_start_again() -> None:
-    past = told(RetargetClock(**about(1), target_seconds=None))
+    past = told(RetargetClock(**about(1), target=None))
     assert only(given(CLOCK, past).when(START).events, SLAClockStarted)
 
 
@@ -106,7 +101,7 @@ def test_a_clock_without_target_may_start_again() -> None:
         PauseClock(**about(1), **WAIT),
         StopClock(**about(1)),
         CancelClock(**about(1)),
-        RetargetClock(**about(1), target_seconds=60),
+        RetargetClock(**about(1), target=60),
         AnnounceBreach(**about(9)),
         AdmitLateReport(**about(1), report=StopClock(**about(1))),
     ],
@@ -143,15 +138,15 @@ def test_resuming_gives_a_new_due_instant() -> None:
 
 
 def test_retargeting_keeps_elapsed_time_and_the_same_target_is_nothing() -> None:
-    event = only(given(CLOCK, told()).when(RetargetClock(**about(1), target_seconds=7200)).events, SLAClockRetargeted)
+    event = only(given(CLOCK, told()).when(RetargetClock(**about(1), target=7200)).events, SLAClockRetargeted)
     assert (event.previous_target_seconds, event.target_seconds, event.elapsed_seconds) == (14400, 7200, 3600)
     assert event.due_at == T0 + timedelta(hours=2)
-    given(CLOCK, told()).when(RetargetClock(**about(1), target_seconds=14400)).then_nothing()
+    given(CLOCK, told()).when(RetargetClock(**about(1), target=14400)).then_nothing()
 
 
 def test_retargeting_while_paused_has_no_due_instant() -> None:
     past = told(PauseClock(**about(1), **WAIT))
-    event = only(given(CLOCK, past).when(RetargetClock(**about(2), target_seconds=7200)).events, SLAClockRetargeted)
+    event = only(given(CLOCK, past).when(RetargetClock(**about(2), target=7200)).events, SLAClockRetargeted)
     assert event.due_at is None
 
 
@@ -163,22 +158,22 @@ def test_stopping_in_time_and_too_late() -> None:
 
 
 def test_r94_continuing_a_running_clock_does_nothing() -> None:
-    given(CLOCK, told()).when(ContinueClock(**about(1), target_seconds=14400)).then_nothing()
+    given(CLOCK, told()).when(ContinueClock(**about(1), target=14400)).then_nothing()
 
 
 def test_r94_a_clock_continues_with_the_target_of_the_priority_at_that_time() -> None:
     past = told(StopClock(**about(1)))
-    same = only(given(CLOCK, past).when(ContinueClock(**about(2), target_seconds=14400)).events, SLAClockContinued)
+    same = only(given(CLOCK, past).when(ContinueClock(**about(2), target=14400)).events, SLAClockContinued)
     assert same.due_at == T0 + timedelta(hours=5)
-    continued, retargeted = given(CLOCK, past).when(ContinueClock(**about(2), target_seconds=7200)).events
+    continued, retargeted = given(CLOCK, past).when(ContinueClock(**about(2), target=7200)).events
     assert (type(continued), type(retargeted)) == (SLAClockContinued, SLAClockRetargeted)
     assert retargeted.standing.due_at == T0 + timedelta(hours=3)  # type: ignore[attr-defined]
-    _, cancelled = given(CLOCK, past).when(ContinueClock(**about(2), target_seconds=None)).events
+    _, cancelled = given(CLOCK, past).when(ContinueClock(**about(2), target=None)).events
     assert (type(cancelled), cancelled.reason) == (SLAClockCancelled, "no_target")  # type: ignore[attr-defined]
 
 
 def test_a_target_that_comes_back_keeps_its_announced_breach() -> None:
-    past = told(AnnounceBreach(**about(4)), RetargetClock(**about(5), target_seconds=None))
+    past = told(AnnounceBreach(**about(4)), RetargetClock(**about(5), target=None))
     again = only(given(CLOCK, past).when(replace(START, **about(9))).events, SLAClockStarted)
     assert again.standing.breached_at == T0 + timedelta(hours=4)
 
@@ -186,14 +181,14 @@ def test_a_target_that_comes_back_keeps_its_announced_breach() -> None:
 @pytest.mark.parametrize("target", [60, 3600 * 9, None])
 def test_a_new_priority_changes_no_verdict_that_was_given(target: int | None) -> None:
     for stopped in (1, 5):
-        command = RetargetClock(**about(6), target_seconds=target)
+        command = RetargetClock(**about(6), target=target)
         given(CLOCK, told(StopClock(**about(stopped)))).when(command).then_nothing()
 
 
 def test_the_standing_tells_target_and_breach_of_that_target() -> None:
-    standing = told(AnnounceBreach(**about(4)), RetargetClock(**about(5), target_seconds=3600 * 9))[-1].standing  # type: ignore[attr-defined]
+    standing = told(AnnounceBreach(**about(4)), RetargetClock(**about(5), target=3600 * 9))[-1].standing  # type: ignore[attr-defined]
     assert (standing.target_seconds, standing.breached_at) == (3600 * 9, None)
-    back = (RetargetClock(**about(5), target_seconds=3600 * 9), RetargetClock(**about(6), target_seconds=14400))
+    back = (RetargetClock(**about(5), target=3600 * 9), RetargetClock(**about(6), target=14400))
     standing = told(AnnounceBreach(**about(4)), *back)[-1].standing  # type: ignore[attr-defined]
     assert (standing.target_seconds, standing.breached_at) == (14400, T0 + timedelta(hours=4))
 
@@ -242,8 +237,8 @@ def test_a_late_report_withdraws_the_breach_that_it_shows_false(report: Any) -> 
 
 
 def test_a_late_report_that_leaves_the_breach_true_restates_the_figures() -> None:
-    past = told(RetargetClock(**about(1), target_seconds=3600 * 6), AnnounceBreach(**about(6)))
-    report = RetargetClock(**about(0.5), target_seconds=3600 * 5)
+    past = told(RetargetClock(**about(1), target=3600 * 6), AnnounceBreach(**about(6)))
+    report = RetargetClock(**about(0.5), target=3600 * 5)
     admitted = AdmitLateReport(subject=WHO, calendar=always_open(), at=report.at, cause="late", report=report)
     event = only(given(CLOCK, past).when(admitted).events, SLAClockRestated)
     assert event.standing.due_at == T0 + timedelta(hours=6)
@@ -260,21 +255,21 @@ def test_what_happened_before_the_opening_is_refused() -> None:
 
 
 def test_facts_told_in_any_order_lead_to_the_same_figures() -> None:
-    steps = [PauseClock(**about(1), **WAIT), RetargetClock(**about(2), target_seconds=3600 * 9), StopClock(**about(5))]
+    steps = [PauseClock(**about(1), **WAIT), RetargetClock(**about(2), target=3600 * 9), StopClock(**about(5))]
     figures = set()
     for order in ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)):
         events = told(*[steps[n] for n in order])
         standing = events[-1].standing  # type: ignore[attr-defined]
-        figures.add((standing.state, standing.elapsed_seconds, standing.met, CLOCK.fold(events).target))
+        figures.add((standing.state, standing.elapsed_seconds, standing.met, CLOCK.fold(events).agreed))
     assert figures == {("stopped", 3600, True, 3600 * 9)}
 
 
 def test_a_late_stop_takes_back_the_targets_that_came_after_it() -> None:
-    steps = [StopClock(**about(2)), RetargetClock(**about(3), target_seconds=3600)]
+    steps = [StopClock(**about(2)), RetargetClock(**about(3), target=3600)]
     for order in (steps, steps[::-1]):
         events = told(*order)
         standing = events[-1].standing  # type: ignore[attr-defined]
-        assert (standing.met, standing.target_seconds, CLOCK.fold(events).target) == (True, 14400, 14400)
+        assert (standing.met, standing.target_seconds, CLOCK.fold(events).agreed) == (True, 14400, 14400)
 
 
 def test_evolving_does_not_need_the_subject() -> None:

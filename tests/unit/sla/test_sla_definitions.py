@@ -8,7 +8,7 @@ import pytest
 from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined
 from opsledger_runtime.errors import Invalid
 from opsledger_runtime.testing.decider import given
-from sla.domain.calendar import Hours, always_open, weekly_hours
+from sla.domain.calendar import always_open
 from sla.domain.commands import DefineAgreement, DefineCalendar
 from sla.domain.definitions import DEFINITION
 
@@ -83,13 +83,6 @@ def test_an_id_means_one_thing() -> None:
         ({"pausing_reasons": ("a" * 41,)}, "/pausing_reasons/0"),
         ({"pausing_reasons": ("other\n",)}, "/pausing_reasons/0"),
         ({"pausing_reasons": ("a", "a")}, "/pausing_reasons/1"),
-        (
-            {
-                "calendar": weekly_hours("UTC", [Hours(0, 0, 1)]),
-                "targets": ({"priority": 1, "resolution_seconds": 10**7},),
-            },
-            "/targets/0/resolution_seconds",
-        ),
     ],
 )
 def test_r89_an_agreement_that_cannot_work_is_refused_with_what_to_change(wrong: dict[str, Any], pointer: str) -> None:

@@ -14,9 +14,11 @@ from opsledger_events.contexts.incident import IncidentCancelled, IncidentClosed
 from opsledger_events.contexts.sla import AgreementDefined
 from sla.domain.calendar import Calendar, Hours, always_open, weekly_hours
 from sla.domain.clock import read
-from sla.domain.preview import METRICS, NO_CLOCK, Happening, Outcome, Reason, outcome, outcome_of, promise, why
+from sla.domain.measures import IncidentFact
+from sla.domain.preview import METRICS, NO_CLOCK, Outcome, Reason, outcome, outcome_of, promise, why
 from sla.preview_findings import Change, Judged, Place
 from sla.preview_words import sentence
+from sla.previewing import happening
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 """Monday 09:00 in Shanghai."""
@@ -32,16 +34,30 @@ def at(hours: float) -> datetime:
 
 
 def random_agreement(dice: random.Random) -> AgreementDefined:
-    """Some priorities have no target, and some have the same as others."""
-    seconds = [None, HOUR // 2, HOUR, 4 * HOUR, 9 * HOUR]
-    targets = {priority: (dice.choice(seconds), dice.choice(seconds)) for priority in range(1, 6)}
-    return previews.agreement(targets, dice.choice([[], ["awaiting_requester"], ["awaiting_requester", "lunch"]]))
+    """Some priorities have no target, some have the same as others, and some targets are by day."""
+    told = [None, HOUR // 2, HOUR, 4 * HOUR, 9 * HOUR, {"working_days": 1, "at": "16:00"}, {"working_days": 2}]
+
+    def target(metric: str) -> dict[str, Any]:
+        wanted = dice.choice(told)
+        return {f"{metric}_by": wanted} if isinstance(wanted, dict) else {f"{metric}_seconds": wanted}
+
+    pausing = dice.choice([[], ["awaiting_requester"], ["awaiting_requester", "lunch"]])
+    return previews.agreement({}, pausing).model_copy(
+        update={
+            "targets": [
+                {"priority": priority} | {name: one for metric in METRICS for name, one in target(metric).items()}
+                for priority in range(1, 6)
+            ],
+            "retarget": dice.choice(["from_opening", "from_change", "proportional", "keep_remaining"]),
+            "reopen": dice.choice(["continue", "restart", "new_clock"]),
+        }
+    )
 
 
 async def assert_nothing_changes(
     told: list[Envelope], agreement: AgreementDefined, calendar: Calendar, now: datetime
 ) -> int:
-    """Compare both clocks of an incident as of `now`, or of when the last was told; how many there are."""
+    """Compare the clocks of an incident as of `now`, or of when the last was told; how many there are."""
     clocks, lived = await previews.clocks_of(told, agreement, calendar), previews.lived(told)
     promised, found = promise(agreement, calendar), 0
     for metric in METRICS:
@@ -80,12 +96,11 @@ async def test_nothing_changes_in_whole_stories_either(seed: int) -> None:
     assert found > 60
 
 
-def happened(*steps: tuple[Any, ...]) -> list[Happening]:
+def happened(*steps: tuple[Any, ...]) -> list[IncidentFact]:
     """Opened with priority 1; then steps like `("Held", 2, "lunch")`, so many hours afterwards."""
-    found = [Happening("Opened", START, 1)]
-    for kind, hours, *more in steps:
-        by = {"priority": more[0]} if kind == "Prioritised" else {"detail": more[0] if more else None}
-        found.append(Happening(kind, at(hours), **by))
+    found = [happening(0, "Opened", START, 1)]
+    for n, (kind, hours, *more) in enumerate(steps, 1):
+        found.append(happening(n, kind, at(hours), more[0] if more else None))
     return found
 
 

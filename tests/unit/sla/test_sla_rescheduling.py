@@ -12,6 +12,7 @@ from sla.domain.applications import APPLICATION
 from sla.domain.calendar import TZ_VERSION, Day, Hours, weekly_hours, with_days
 from sla.domain.commands import (
     AdmitLateReport,
+    Agreed,
     AnnounceBreach,
     AnnounceWarning,
     ApplyCalendar,
@@ -36,18 +37,8 @@ def about(hours: float, calendar: Any = DAILY) -> dict[str, Any]:
 
 
 def start(**given_: Any) -> StartClock:
-    terms: dict[str, Any] = {
-        "metric": "resolution",
-        "agreement": "gold",
-        "agreement_revision": 3,
-        "calendar_id": "c",
-        "calendar_revision": 1,
-        "time_zone_database": TZ_VERSION,
-        "target_seconds": 12 * 3600,
-        "warning_percent": (75,),
-        "pausing_reasons": ("awaiting_requester",),
-        "started_at": T0,
-    }
+    agreed = Agreed("gold", 3, "c", 1, TZ_VERSION, (75,), ("awaiting_requester",))
+    terms: dict[str, Any] = {"metric": "resolution", "agreed": agreed, "target": 12 * 3600, "started_at": T0}
     return StartClock(**about(0), **{**terms, **given_})
 
 

@@ -85,7 +85,7 @@ def test_a_pause_outside_working_hours_moves_nothing_and_says_so() -> None:
 
 
 def test_each_move_of_the_due_instant_has_its_cause() -> None:
-    story = ClockStory(target=8 * H).hold(at(1)).retarget(at(2), 6 * H).resume(at(4)).stop(at(5)).go_on(at(7))
+    story = ClockStory(target=8 * H).hold(at(1)).prioritise(at(2), 6 * H).resume(at(4)).stop(at(5)).go_on(at(7))
     found = told(story, 8)
     assert found.first_due == at(8)
     assert [(move.because, move.before, move.after, move.working) for move in found.moves] == [
@@ -114,7 +114,9 @@ def test_a_withdrawn_breach_and_its_correction_are_both_told() -> None:
 
 
 def test_a_late_report_that_changes_figures_is_a_line() -> None:
-    story = ClockStory(target=2 * H).until(at(2)).retarget(at(3), H).until(at(3)).retarget(at(2.5), 6 * H, known=at(4))
+    story = (
+        ClockStory(target=2 * H).until(at(2)).prioritise(at(3), H).until(at(3)).prioritise(at(2.5), 6 * H, known=at(4))
+    )
     assert dict(kinds(told(story, 5)))["restated"] == 4
 
 
@@ -133,12 +135,12 @@ def test_a_stop_at_the_very_instant_is_told() -> None:
 
 
 def test_a_clock_without_target_and_its_new_life_are_told() -> None:
-    story = ClockStory().retarget(at(1), None)
+    story = ClockStory().prioritise(at(1), None)
     assert [kind for kind, _ in kinds(told(story, 2))] == ["opened", "always_open", "cancelled", "cancelled"]
 
 
 def test_a_breach_by_a_new_target_is_told_as_such() -> None:
-    story = ClockStory(target=8 * H).retarget(at(5), 2 * H).until(at(5))
+    story = ClockStory(target=8 * H).prioritise(at(5), 2 * H).until(at(5))
     assert ("breached_at_once", 5) in kinds(told(story, 6))
 
 
@@ -174,7 +176,7 @@ def lives(draw: st.DrawFn) -> ClockStory:
             case "resume":
                 story.resume(when, told_at)
             case "target":
-                story.retarget(when, draw(st.integers(1, 60)) * H / 2, told_at)
+                story.prioritise(when, draw(st.integers(1, 60)) * H / 2, told_at)
             case "stop":
                 story.stop(when, told_at)
             case "go on":

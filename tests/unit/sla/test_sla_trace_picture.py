@@ -51,11 +51,11 @@ STORIES: dict[str, tuple[ClockStory, float]] = {
     ),
     "a month": (
         ClockStory(OFFICE, target=40 * H, warning_percent=(50, 75))
-        .retarget(at(30), 16 * H)
+        .prioritise(at(30), 16 * H)
         .hold(at(50))
-        .retarget(at(100), 80 * H)
+        .prioritise(at(100), 80 * H)
         .resume(at(190))
-        .retarget(at(400), 120 * H)
+        .prioritise(at(400), 120 * H)
         .until(at(640))
         .stop(at(700)),
         720,

@@ -7,16 +7,18 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Path, Query
 from starlette.responses import Response
 
-from incident import handlers, surroundings
+from incident import handlers, surroundings, wording
 from incident.domain.commands import (
     AssignIncident,
     CancelIncident,
     CloseIncident,
     Command,
+    ContactRequester,
     HoldIncident,
     NoteIncident,
     OpenIncident,
     PrioritiseIncident,
+    ProvideWorkaround,
     ReopenIncident,
     ResolveIncident,
     ResumeIncident,
@@ -32,13 +34,13 @@ from incident.settings import IncidentSettings
 from incident.wire import (
     Assign,
     Because,
+    Contact,
     Happened,
     Hold,
     IncidentDetail,
     IncidentView,
     KeptAside,
     Note,
-    NoteView,
     Open,
     Prioritise,
     QueryInstant,
@@ -47,6 +49,7 @@ from incident.wire import (
     Start,
     StateName,
     TakenIn,
+    Workaround,
 )
 from opsledger_events import Envelope
 from opsledger_events.envelope import format_instant
@@ -114,8 +117,8 @@ def _add_actions(router: APIRouter, doors: Doors) -> None:
 
     @router.post("/incidents/{incident}/hold", responses=_CHANGED)
     async def hold(incident: IncidentId, body: Hold, ask: Annotated[Ask, doors.command("incident.hold")]) -> Response:
-        """Wait for somebody else."""
-        return await _act(ask, incident, HoldIncident(body.reason, body.note), body)
+        """Wait for somebody else; what the requester was promised is shown to the requester (R13)."""
+        return await _act(ask, incident, HoldIncident(body.reason, body.note, body.promised_at, body.promised), body)
 
     @router.post("/incidents/{incident}/resume", responses=_CHANGED)
     async def resume(
@@ -135,6 +138,20 @@ def _add_actions(router: APIRouter, doors: Doors) -> None:
     async def note(incident: IncidentId, body: Note, ask: Annotated[Ask, doors.command("incident.note")]) -> Response:
         """Write a note."""
         return await _act(ask, incident, NoteIncident(body.text, body.public), body)
+
+    @router.post("/incidents/{incident}/contact", responses=_CHANGED)
+    async def contact(
+        incident: IncidentId, body: Contact, ask: Annotated[Ask, doors.command("incident.contact")]
+    ) -> Response:
+        """The requester was spoken to, and a visit or a call may have been booked (R2)."""
+        return await _act(ask, incident, ContactRequester(body.channel, body.note, body.booked_at), body)
+
+    @router.post("/incidents/{incident}/workaround", responses=_CHANGED)
+    async def workaround(
+        incident: IncidentId, body: Workaround, ask: Annotated[Ask, doors.command("incident.workaround")]
+    ) -> Response:
+        """Service can be used in some way before the cause is removed; shown to the requester."""
+        return await _act(ask, incident, ProvideWorkaround(body.workaround), body)
 
     @router.post("/incidents/{incident}/resolve", responses=_CHANGED)
     async def resolve(
@@ -344,18 +361,6 @@ def _detail(
     received_count: int | None,
     around: Mapping[str, Any],
 ) -> IncidentDetail:
-    notes = [
-        NoteView(
-            text=envelope.data["text"],
-            public=envelope.data.get("public", False),
-            actor=envelope.actor,
-            time=format_instant(envelope.time),
-        )
-        for envelope in seen
-        if envelope.name == "IncidentNoted" and (internal or envelope.data.get("public", False))
-    ]
-    description = next((e.data.get("description", "") for e in seen if e.name == "IncidentOpened"), "")
-    path: list[str] = next((e.data["path"] for e in seen if e.name == "IncidentGrouped" and internal), [])
-    texts = {"description": description, "notes": notes, "alert_received_count": received_count, "path": path}
-    nothing = {"affected": None, "children": None}
-    return IncidentDetail.model_validate({**shown(row, internal=internal), **texts, **nothing, **around})
+    others = {"alert_received_count": received_count, "affected": None, "children": None}
+    told = {**shown(row, internal=internal), **wording.of_incident(seen, internal=internal)}
+    return IncidentDetail.model_validate({**told, **others, **around})

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from incident.domain.commands import Command, OpenIncident
+from incident.domain.commands import Command, ContactRequester, HoldIncident, OpenIncident
 from incident.domain.decider import DECIDER
 from incident.looking_up import number_and_item
 from incident.projections import incident_queue
@@ -24,15 +24,16 @@ async def open_incident(
     metadata: Metadata,
     occurred_at: datetime | None,
 ) -> IncidentRow:
-    """Open an incident; `command` gets its number and, where it names no team, its item's owner (R67).
+    """Open an incident; `command` gets its number, its item's criticality and the owner of that (R67).
 
     Its id derives from the command id, so a repeat opens no second.
     """
     time = happened(occurred_at, transaction.now)
     incident = str(ids.derived_id("incident", str(metadata.command_id)))
-    named = command.configuration_item if command.team is None else None
-    number, item = await number_and_item(transaction.connection, named, command.organisation)
-    command = replace(command, number=number, owner=item.owner if item is not None else None)
+    number, item = await number_and_item(transaction.connection, command.configuration_item, command.organisation)
+    command = replace(command, number=number)
+    if item is not None:
+        command = replace(command, owner=item.owner, criticality=item.criticality)
     # Almost never is it there already, and then the store meets a conflict: only after one is it looked for.
     loaded = None if transaction.again else Loaded(DECIDER.initial_state)
     events = await transaction.execute(
@@ -59,6 +60,8 @@ async def act(
         VersionConflict, RuleViolated: as the store and the decider say.
     """
     time = happened(occurred_at, transaction.now)
+    if isinstance(command, HoldIncident | ContactRequester):
+        command = replace(command, at=time or transaction.now)
     row = from_record(await incident_queue.locate(transaction.connection, id_or_number, organisations))
     events = await transaction.execute(DECIDER, row.id, command, metadata, expected_version=expected_version, time=time)
     return await _row(transaction, row, events)

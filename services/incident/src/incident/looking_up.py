@@ -15,7 +15,7 @@ _FAILING: Final = 0x0B5_FA11
 _OF_NAME: Final = """
   (select item, rank from ci_name where name = {name} order by rank, item limit 8 offset 0) as named
   cross join lateral
-  (select key, owner_team, organisation from ci where item = named.item offset 0) as found
+  (select key, owner_team, organisation, criticality from ci where item = named.item offset 0) as found
 """
 _LOOK_UP: Final = f"""
 select wanted.name, named.rank, named.item, found.* {{lock}}
@@ -37,6 +37,7 @@ class Known:
     key: str
     owner_team: str | None
     organisation: str | None
+    criticality: str | None
 
     @property
     def owner(self) -> Owner | None:
@@ -54,7 +55,7 @@ class Found:
     def add(self, records: Iterable[Mapping[str, Any]]) -> None:
         """More names."""
         for row in records:
-            known = Known(row["item"], row["key"], row["owner_team"], row["organisation"])
+            known = Known(row["item"], row["key"], row["owner_team"], row["organisation"], row["criticality"])
             self._by_name.setdefault(row["name"], []).append((row["rank"], known))
 
     def item(self, names: Sequence[str], organisation: str | None) -> Known | None:

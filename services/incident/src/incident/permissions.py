@@ -16,6 +16,8 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "incident.resume": _DESK,
     "incident.prioritise": _DESK,
     "incident.note": _DESK,
+    "incident.contact": _DESK,
+    "incident.workaround": _DESK,
     "incident.resolve": _DESK,
     "incident.reopen": _DESK,
     "incident.close": _DESK,

@@ -95,10 +95,14 @@ class Start(Happened):
 
 
 class Hold(Happened):
-    """What the work waits for."""
+    """What the work waits for. The domain refuses a promise without its date by its rule, R13."""
 
     reason: HoldReason
     note: Text | None = None
+    promised_at: Annotated[
+        Instant | None, Field(description="When the requester was told that work goes on; later than the hold.")
+    ] = None
+    promised: Annotated[Text | None, Field(description="What the requester was told; shown to the requester.")] = None
 
 
 class Prioritise(Happened):
@@ -115,6 +119,22 @@ class Note(Happened):
     public: Annotated[bool, Field(strict=True)] = False
 
 
+class Contact(Happened):
+    """That somebody at work on it spoke to the requester (R2). The note is internal, what was booked is not."""
+
+    channel: Channel
+    note: Text | None = None
+    booked_at: Annotated[
+        Instant | None, Field(description="When a visit or a call was booked for; later than the contact.")
+    ] = None
+
+
+class Workaround(Happened):
+    """How service can be used before the cause is removed; shown to the requester."""
+
+    workaround: Text
+
+
 class Resolve(Happened):
     """How service was restored. The domain refuses a missing responsibility by its rule, R16."""
 
@@ -129,7 +149,10 @@ class Because(Happened):
 
 
 class IncidentView(BaseModel):
-    """An incident in lists and in answers to commands. Instants are RFC 3339 in UTC."""
+    """An incident in lists and in answers to commands. Instants are RFC 3339 in UTC.
+
+    `criticality` is its item's when it was opened; `promised_at` and `promised` are of the hold that stands.
+    """
 
     id: str
     version: int
@@ -142,6 +165,7 @@ class IncidentView(BaseModel):
     category: str | None
     service: str | None
     configuration_item: str | None
+    criticality: str | None
     organisation: str | None
     requester: str | None
     channel: str
@@ -149,6 +173,9 @@ class IncidentView(BaseModel):
     assignee: str | None
     hold_reason: str | None
     hold_note: str | None
+    promised_at: str | None
+    promised: str | None
+    workaround: str | None
     responsibility: str | None
     resolution: str | None
     cancel_reason: str | None
@@ -169,6 +196,16 @@ class NoteView(BaseModel):
 
     text: str
     public: bool
+    actor: str
+    time: str
+
+
+class ContactView(BaseModel):
+    """When somebody spoke to the requester, and what was booked; the note only for staff."""
+
+    channel: str
+    note: str | None
+    booked_at: str | None
     actor: str
     time: str
 
@@ -208,7 +245,7 @@ class Children(BaseModel):
 
 
 class IncidentDetail(IncidentView):
-    """One incident with its texts; internal notes only for those who may read its history.
+    """One incident with its texts; internal notes, and those of contacts, only for those who may read its history.
 
     `alert_received_count`: how often its alert came firing, as far as that is remembered (90 days after the last time);
     null where no alert raised it, and for the past. `path` names the items from its own to its parent's. `affected` is
@@ -218,6 +255,7 @@ class IncidentDetail(IncidentView):
     description: str
     alert_received_count: int | None
     notes: list[NoteView]
+    contacts: list[ContactView]
     path: list[str]
     affected: Affected | None
     children: Children | None

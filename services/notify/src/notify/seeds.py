@@ -1,7 +1,7 @@
 """The team, wordings and rules that a new installation begins with. What somebody has changed since is left alone.
 
-The service desk is told of each new incident, and of deadlines that nobody else is told of. Its team begins empty:
-until somebody enters its members, such notices are listed as unroutable.
+The service desk is told of each new incident, of deadlines that nobody else is told of, and of those of vendors. Its
+team begins empty: until somebody enters its members, notices that reach nobody else are listed as unroutable.
 """
 
 from dataclasses import dataclass
@@ -50,8 +50,24 @@ Assignee: {{ assignee_name or "not assigned" }}
 """
 _GREETING_ZH: Final = "{{ recipient_name }}，您好：\n\n"
 _GREETING_EN: Final = "Dear {{ recipient_name }},\n\n"
-_METRIC_ZH: Final = '{{ "响应" if metric == "response" else "解决" }}'
-_METRIC_EN: Final = "{{ metric }}"
+_WHOSE_ZH: Final = """\
+{% if kind == "ola" %}
+
+这是{{ party_name }}的内部目标（OLA），不是对客户的承诺。
+{% elif kind == "uc" %}
+
+这是供应商团队{{ party_name }}按支持合同（UC）承诺的目标，由服务台跟进。
+{% endif %}
+"""
+_WHOSE_EN: Final = """\
+{% if kind == "ola" %}
+
+This is an internal target (OLA) of {{ party_name }}, not a promise to the customer.
+{% elif kind == "uc" %}
+
+This is what the vendor's team {{ party_name }} has promised by contract (UC); the service desk follows it up.
+{% endif %}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +110,14 @@ SEEDS: Final = (
         ("team", "assignee"),
         (_DESK_MEMBERS,),
         (
-            f"SLA 预警：{{{{ number }}}} 的{_METRIC_ZH}时限已用 {{{{ percent }}}}%",
-            f"事件单 {{{{ number }}}} 的{_METRIC_ZH}时限已用去 {{{{ percent }}}}%，"
-            "到期时间为 {{ due_at }}。请尽快处理。\n",
+            "{{ kind | upper }} 预警：{{ number }} 的{{ metric_name }}时限已用 {{ percent }}%",
+            "事件单 {{ number }} 的{{ metric_name }}时限已用去 {{ percent }}%，到期时间为 {{ due_at }}。请尽快处理。\n"
+            f"{_WHOSE_ZH}",
         ),
         (
-            f"SLA warning: {{{{ number }}}} has used {{{{ percent }}}}% of its {_METRIC_EN} time",
-            f"{{{{ percent }}}}% of the {_METRIC_EN} time of incident {{{{ number }}}} has passed. "
-            "It is due at {{ due_at }}.\n",
+            "{{ kind | upper }} warning: {{ number }} has used {{ percent }}% of its time for {{ metric_name }}",
+            "{{ percent }}% of the time for {{ metric_name }} of incident {{ number }} has passed. "
+            f"It is due at {{{{ due_at }}}}.\n{_WHOSE_EN}",
         ),
     ),
     Seed(
@@ -110,21 +126,22 @@ SEEDS: Final = (
         ("team", "assignee"),
         (_DESK_MEMBERS,),
         (
-            f"SLA 超时{{{{ '（待确认）' if provisional else '' }}}}：{{{{ number }}}} 未在时限内{_METRIC_ZH}",
-            f"事件单 {{{{ number }}}} 未能在 {{{{ due_at }}}} 之前{_METRIC_ZH}。\n"
+            "{{ kind | upper }} 超时{{ '（待确认）' if provisional else '' }}："
+            "{{ number }} 的{{ metric_name }}时限已过",
+            "事件单 {{ number }} 的{{ metric_name }}时限已于 {{ due_at }} 到期，未能按时完成。\n"
             "{% if provisional %}\n"
             "此超时待确认：系统暂未收到全部消息。若补报的记录表明在该时间并未超时，将另行通知撤销。\n"
-            "{% endif %}\n",
+            f"{{% endif %}}\n{_WHOSE_ZH}",
         ),
         (
-            f"SLA breached{{{{ ' (provisional)' if provisional else '' }}}}: {{{{ number }}}} "
-            f"missed its {_METRIC_EN} time",
-            f"Incident {{{{ number }}}} did not meet its {_METRIC_EN} time, which ended at {{{{ due_at }}}}.\n"
+            "{{ kind | upper }} breached{{ ' (provisional)' if provisional else '' }}: "
+            "{{ number }} missed its time for {{ metric_name }}",
+            "Incident {{ number }} did not meet its time for {{ metric_name }}, which ended at {{ due_at }}.\n"
             "{% if provisional %}\n"
             "This is provisional: some messages have not arrived yet. "
             "If late records show that it was not overdue at that time, this notice will be withdrawn "
             "and you will be told.\n"
-            "{% endif %}\n",
+            f"{{% endif %}}\n{_WHOSE_EN}",
         ),
     ),
     Seed(
@@ -133,15 +150,16 @@ SEEDS: Final = (
         ("team", "assignee"),
         (_DESK_MEMBERS,),
         (
-            f"SLA 超时通知已撤销：{{{{ number }}}} 的{_METRIC_ZH}时限",
-            f"事件单 {{{{ number }}}} 的{_METRIC_ZH}时限（到期时间 {{{{ due_at }}}}）：\n"
-            "此前的超时通知已撤销：根据补报的记录，在该时间并未超时。当前到期时间以系统显示为准。\n",
+            "{{ kind | upper }} 超时通知已撤销：{{ number }} 的{{ metric_name }}时限",
+            "事件单 {{ number }} 的{{ metric_name }}时限（到期时间 {{ due_at }}）：\n"
+            "此前的超时通知已撤销：按目前的记录以及所适用的协议和日历，在该时间并未超时。当前到期时间以系统显示为准。\n"
+            f"{_WHOSE_ZH}",
         ),
         (
-            f"SLA breach notice withdrawn: {_METRIC_EN} time of {{{{ number }}}}",
-            f"The earlier notice that incident {{{{ number }}}} had missed its {_METRIC_EN} time "
-            "(due at {{ due_at }}) is withdrawn: "
-            "late records show that it was not overdue at that time. The system shows when it is due now.\n",
+            "{{ kind | upper }} breach notice withdrawn: time of {{ number }} for {{ metric_name }}",
+            "The earlier notice that incident {{ number }} had missed its time for {{ metric_name }} "
+            "(due at {{ due_at }}) is withdrawn: by what is recorded now, and by the agreement and calendar that apply "
+            f"now, it was not overdue at that time. The system shows when it is due now.\n{_WHOSE_EN}",
         ),
     ),
     Seed(

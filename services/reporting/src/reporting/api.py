@@ -28,7 +28,14 @@ At = Annotated[
     str | None, Query(max_length=64, description="What stands at an instant: instant, or day: its end or now.")
 ]
 Zone = Annotated[str, Query(max_length=64, description="IANA zone of days and groups.")]
-Metric = Literal["response", "resolution"] | None
+Metric = Annotated[
+    Literal["response", "contact", "ownership", "update", "workaround", "resolution"] | None,
+    Query(description="sla-attainment and sla-at-risk: this promise alone."),
+]
+Kind = Annotated[
+    Literal["sla", "ola", "uc"] | None,
+    Query(description="sla-attainment and sla-at-risk: of customers (if not said), own teams or vendors' teams."),
+]
 Within = Annotated[int | None, Query(ge=1, le=366, description="Days of 24 hours; reopen-rate and repeat-rate.")]
 
 
@@ -56,13 +63,16 @@ def routes(running: "Running") -> APIRouter:
         service: Text = None,
         category: Text = None,
         metric: Metric = None,
+        kind: Kind = None,
         within_days: Within = None,
         form: Annotated[Literal["json", "csv", "xlsx"] | None, Query(alias="format")] = None,
         bom: Annotated[bool, Query(description="CSV: begin with a byte order mark, for Excel.")] = False,
         accept: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
         """One indicator over a period or at an instant, by a group; each row says where the incidents behind it are."""
-        filters = Filters(look.organisations(), organisation, team, priority, metric, service, category, within_days)
+        filters = Filters(
+            look.organisations(), organisation, team, priority, metric, kind, service, category, within_days
+        )
         asked = asking.read(INDICATORS[name], filters, look.now, begins, ends, at, time_zone, group_by)
         async with look.pool.acquire() as connection:
             rows = await queries.figures(connection, asked.indicator, asked.period, group_by, filters, look.now)
@@ -98,12 +108,15 @@ def routes(running: "Running") -> APIRouter:
         service: Text = None,
         category: Text = None,
         metric: Metric = None,
+        kind: Kind = None,
         within_days: Within = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Page[dict[str, Any]]:
         """What is behind a figure, with what each row adds to its numerator and denominator. Empty `group`: none."""
-        filters = Filters(look.organisations(), organisation, team, priority, metric, service, category, within_days)
+        filters = Filters(
+            look.organisations(), organisation, team, priority, metric, kind, service, category, within_days
+        )
         asked = asking.read(INDICATORS[name], filters, look.now, begins, ends, at, time_zone, group_by)
         after = "" if cursor is None else decode_cursor(cursor, str)[0]
         bucket = asked.bucket(group, look.now)

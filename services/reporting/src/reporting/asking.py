@@ -134,8 +134,9 @@ def _period(
 def _check_fits(indicator: Indicator, filters: Filters, at: str | None, grouping: Grouping) -> None:
     if at is not None and indicator.moment == "period":
         raise wrong("at", f"{indicator.name} is over a period. Give `from` and `to`.")
-    if filters.metric is not None and not indicator.has_metric:
-        raise wrong("metric", "Only sla-attainment and sla-at-risk have metrics.")
+    for name in ("metric", "kind"):
+        if getattr(filters, name) is not None and not indicator.of_clocks:
+            raise wrong(name, f"Only sla-attainment and sla-at-risk have {name}s.")
     if filters.within_days is not None and not indicator.within:
         raise wrong("within_days", "Only reopen-rate and repeat-rate look so many days.")
     if grouping in _TIMES and indicator.moment == "now":

@@ -22,13 +22,14 @@ class Filters:
     team: str | None = None
     priority: int | None = None
     metric: str | None = None
+    kind: str | None = None
     service: str | None = None
     category: str | None = None
     within_days: int | None = None
 
     def shown(self) -> dict[str, Any]:
         """What the caller asked for."""
-        names = ("organisation", "team", "priority", "metric", "service", "category", "within_days")
+        names = ("organisation", "team", "priority", "metric", "kind", "service", "category", "within_days")
         return {name: getattr(self, name) for name in names}
 
 
@@ -75,7 +76,7 @@ def key_of(indicator: Indicator, grouping: str) -> str:
     """The expression over `f` by which a dimension's groups are made."""
     return {
         "priority": "f.priority_key",
-        "team": "f.team_key",
+        "team": indicator.team,
         "category": indicator.category,
     }.get(grouping, f"f.{grouping}")
 
@@ -89,9 +90,11 @@ def narrowed(indicator: Indicator, filters: Filters, given: Parameters) -> str:
         parts.append(f"f.organisation = {given.take(filters.organisation, 'text')}")
     if filters.team is not None:  # nobody is in a team without a name
         team = given.take(filters.team, "text")
-        parts.append(f"f.team_key = (select team_key from dim_team where team = {team} and team_key <> -1)")
+        parts.append(f"{indicator.team} = (select team_key from dim_team where team = {team} and team_key <> -1)")
     if filters.priority is not None:
         parts.append(f"f.priority_key = {given.take(filters.priority, 'bigint')}")
+    if indicator.of_clocks:
+        parts.append(f"f.kind = {given.take(filters.kind or 'sla', 'text')}")
     if filters.metric is not None:
         parts.append(f"f.metric = {given.take(filters.metric, 'text')}")
     if filters.service is not None:
@@ -265,7 +268,8 @@ async def incident_report(connection: Any, id_or_number: str, scope: Sequence[st
         return None
     incident_id = incident["incident_id"]
     clocks = await connection.fetch(
-        "select * from fact_sla_clock where incident_id = $1 order by metric, clock_id", incident_id
+        "select * from fact_sla_clock where incident_id = $1 order by kind <> 'sla', metric, started_at, clock_id",
+        incident_id,
     )
     notices = await connection.fetch(
         "select * from fact_notification where about_id = $1 order by requested_at, delivery_id", incident_id

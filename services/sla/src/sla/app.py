@@ -12,7 +12,8 @@ from sla.projections.promises import PROMISES
 from sla.promise_reactors import PROMISES_SUBSCRIPTION
 from sla.promise_timers import PROMISE_QUEUE, PROMISE_TIMERS
 from sla.reactors import CLOCKS_SUBSCRIPTION
-from sla.rescheduling import APPLICATION_QUEUE, APPLICATIONS
+from sla.renegotiating import AGREEMENTS
+from sla.rescheduling import CALENDARS
 from sla.seed import seed
 from sla.timers import CLOCK_QUEUE, CLOCK_TIMERS
 
@@ -22,8 +23,11 @@ SERVICE: Final = Service(
     messages=ZH,
     routes=routes,
     permissions=PERMISSIONS,
-    inline=(DEFINITIONS, CLOCKS, CLOCK_TIMERS, APPLICATIONS, PROMISES, PROMISE_TIMERS),
+    inline=(
+        *(DEFINITIONS, CLOCKS, CLOCK_TIMERS, CALENDARS.projection(), AGREEMENTS.projection()),
+        *(PROMISES, PROMISE_TIMERS),
+    ),
     subscriptions=(CLOCKS_SUBSCRIPTION, PROMISES_SUBSCRIPTION),
-    timers=(CLOCK_QUEUE, APPLICATION_QUEUE, PROMISE_QUEUE),
+    timers=(CLOCK_QUEUE, CALENDARS.timers(), AGREEMENTS.timers(), PROMISE_QUEUE),
     seed=seed,
 )

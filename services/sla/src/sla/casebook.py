@@ -1,19 +1,27 @@
 """What one transaction has to know of incidents, clocks and definitions, read once for all that it handles."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from opsledger_events import Envelope
 from opsledger_runtime import ids
 from opsledger_runtime.store import Transaction
 from sla.domain.decider import CLOCK
+from sla.domain.measures import Beginning, IncidentFact, Measure, beginnings, concerned
 from sla.projections.clock import Trail, trail_after, trails_of
 from sla.projections.definitions import Definitions
-from sla.projections.incident_facts import IncidentFact, facts_of, keep_and_find
+from sla.projections.incident_facts import facts_of, keep_and_find
 
 
 def clock_id(incident: str, metric: str) -> str:
-    """The clock of an incident and a metric."""
+    """The clock of a metric that an incident's opening or first dispatch begins, for its customer."""
     return str(ids.derived_id("clock", incident, metric))
+
+
+def clock_of(incident: str, measure: Measure, beginning: Beginning) -> str:
+    """The clock that something begins: one of several of an incident and a metric, but for those of `clock_id`."""
+    if measure.kind == "sla" and (beginning.fact.kind == "Opened" or measure.metric == "contact"):
+        return clock_id(incident, measure.metric)
+    return str(ids.derived_id("clock", incident, *measure, beginning.fact.event))
 
 
 class Casebook:
@@ -27,13 +35,24 @@ class Casebook:
         self._followed = len(tx.appended)
 
     @classmethod
-    async def of_incidents(cls, tx: Transaction, envelopes: Sequence[Envelope], metrics: Iterable[str]) -> "Casebook":
+    async def of_incidents(cls, tx: Transaction, envelopes: Sequence[Envelope]) -> "Casebook":
         """Keep what happened to incidents, and read what concerns their clocks."""
-        facts = await keep_and_find(tx.connection, envelopes)
-        loaded = await tx.load_many(CLOCK, [clock_id(incident, metric) for incident in facts for metric in metrics])
+        book = cls(tx, await keep_and_find(tx.connection, envelopes), {})
+        measures = await book.definitions.measures()
+        heard: dict[str, set[int]] = {}
+        for envelope in envelopes:
+            heard.setdefault(envelope.subject, set()).add(envelope.aggregateversion)
+        clocks = []
+        for incident, facts in book._facts.items():
+            told = [fact for fact in facts if fact.version in heard[incident]]
+            for measure in measures:
+                begun = concerned(beginnings(measure, facts), told)
+                clocks += [clock_of(incident, measure, beginning) for beginning in begun]
+        loaded = await tx.load_many(CLOCK, clocks)
         await tx.flush()
         standing = [clock for clock, found in loaded.items() if found.version]
-        return cls(tx, facts, await trails_of(tx.connection, standing) if standing else {})
+        book._trails = await trails_of(tx.connection, standing) if standing else {}
+        return book
 
     @classmethod
     async def of_clocks(cls, tx: Transaction, clocks: Sequence[str]) -> "Casebook":

@@ -5,34 +5,46 @@ own instants: what a late timer would say is said first. A report from before so
 `AdmitLateReport`, whose events alone may step back in time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from opsledger_events import Envelope
+from opsledger_events.contexts.sla import Metric
 from opsledger_runtime import ids
 from opsledger_runtime.store import Loaded, Metadata
-from sla.casebook import Casebook, clock_id
-from sla.domain.calendar import Calendar
-from sla.domain.clock import Mark
-from sla.domain.commands import AdmitLateReport, AnnounceBreach, AnnounceWarning, FactCommand, StartClock, Subject
+from sla.casebook import Casebook, clock_of
+from sla.domain.calendar import TZ_VERSION, Calendar
+from sla.domain.clock import Fact, Mark
+from sla.domain.commands import (
+    AdmitLateReport,
+    Agreed,
+    AnnounceBreach,
+    AnnounceWarning,
+    ChangeTerms,
+    FactCommand,
+    RetargetClock,
+    StartClock,
+    Subject,
+)
 from sla.domain.decider import CLOCK, is_late
+from sla.domain.measures import IncidentFact, Measure, beginnings, clock_facts
+from sla.domain.selection import Situation
 from sla.domain.state import ClockState
+from sla.domain.targets import Target, target_of
 from sla.projections.clock import Trail
-from sla.projections.incident_facts import IncidentFact, subject_at
+from sla.projections.definitions import Terms as AgreedTerms
+from sla.projections.incident_facts import subject_at
 
 ACTOR: Final = "service:sla"
 SUBSCRIPTION: Final = "clocks"
 
-_ORDINALS: Final = {"response": 0, "resolution": 2}
-"""Each metric has two command ids per incident event: the report itself, and its admission where it is late."""
 
-
-def reaction(cause: Envelope, metric: str, *, admission: bool = False) -> Metadata:
-    """The metadata of a command that an incident event leads to."""
+def reaction(cause: Envelope, clock: str, purpose: str = "") -> Metadata:
+    """The metadata of what an incident event leads to for a clock: the report of it, or its admission if late, …"""
     return Metadata(
-        command_id=ids.reactor_command_id(SUBSCRIPTION, cause.id, _ORDINALS[metric] + admission),
+        command_id=ids.derived_id("reaction", SUBSCRIPTION, str(cause.id), clock, purpose),
         actor=ACTOR,
         organisation=cause.organisation,
         correlation_id=cause.correlationid,
@@ -42,25 +54,48 @@ def reaction(cause: Envelope, metric: str, *, admission: bool = False) -> Metada
     )
 
 
-async def start(book: Casebook, command: StartClock, cause: Envelope) -> None:
+def agreed_of(terms: AgreedTerms) -> Agreed:
+    """What a clock is computed with where these terms are its own from now on."""
+    agreement = terms.agreement
+    return Agreed(
+        agreement=terms.agreement_id,
+        agreement_revision=agreement.revision,
+        calendar=agreement.calendar,
+        calendar_revision=terms.calendar_revision,
+        time_zone_database=TZ_VERSION,
+        warning_percent=tuple(agreement.warning_percent),
+        pausing_reasons=tuple(agreement.pausing_reasons),
+        retarget=agreement.retarget,
+        reopen=agreement.reopen,
+        chosen_by=terms.chosen_by,
+    )
+
+
+def situation_of(state: Measure, party: str | None, subject: Subject, facts: Sequence[IncidentFact]) -> Situation:
+    """What an incident is when an agreement is looked for."""
+    opened: Mapping[str, Any] = next((fact.data for fact in facts if fact.kind == "Opened"), {})
+    category, criticality = opened.get("category"), opened.get("criticality")
+    return Situation(state.kind, subject.organisation, subject.service, category, criticality, subject.priority, party)
+
+
+async def start(book: Casebook, clock: str, command: StartClock, cause: Envelope) -> None:
     """Start a clock. Where its past is told late, the event is dated by the clock's last one at the earliest."""
-    clock = clock_id(command.subject.incident, command.metric)
     loaded = await book.tx.load(CLOCK, clock)
     if loaded.state.started and not loaded.state.without_target:
         return
     time = _not_before(loaded, command.at)
-    await book.tx.execute(CLOCK, clock, command, reaction(cause, command.metric), time=time, loaded=loaded)
+    await book.tx.execute(CLOCK, clock, command, reaction(cause, clock), time=time, loaded=loaded)
 
 
 async def report(
     book: Casebook,
-    metric: str,
+    clock: str,
     cause: Envelope,
     facts: list[IncidentFact],
     command: Callable[[Subject, Calendar], FactCommand],
 ) -> None:
     """Tell a clock what happened to its incident, if there is a clock and it was not told before."""
-    tx, clock, metadata = book.tx, clock_id(cause.subject, metric), reaction(cause, metric)
+    tx, metadata = book.tx, reaction(cause, clock)
     loaded = await tx.load(CLOCK, clock)
     subject = subject_at(cause.subject, facts, cause.time)
     if not loaded.state.started or subject is None or metadata.command_id in loaded.commands:
@@ -72,8 +107,56 @@ async def report(
         loaded = await _announce(book, clock, loaded, mark, facts, calendar, cause.importid, provisional=False)
     if is_late(loaded.state, told.at):
         admission = AdmitLateReport(subject=subject, calendar=calendar, at=told.at, cause=told.cause, report=told)
-        await tx.execute(CLOCK, clock, admission, reaction(cause, metric, admission=True), time=told.at)
+        await tx.execute(CLOCK, clock, admission, reaction(cause, clock, "admission"), time=told.at)
     await tx.execute(CLOCK, clock, told, metadata, time=told.at)
+
+
+def facts_by(clock: str, state: ClockState, facts: Sequence[IncidentFact], terms: AgreedTerms | None) -> Sequence[Fact]:
+    """What a clock is told of its incident by other terms; empty where they promise nothing for it any more."""
+    measure = Measure(state.kind, cast(Metric, state.metric))
+    begun = (one for one in beginnings(measure, facts) if clock_of(state.incident, measure, one) == clock)
+    if terms is None or (beginning := next(begun, None)) is None:
+        return ()
+    agreement = terms.agreement
+
+    def promised(priority: int) -> Target | None:
+        return target_of(agreement, priority, measure.metric)
+
+    told = clock_facts(measure, beginning, facts, promised, agreement.reopen)
+    return told if told and told[-1].kind != "cancelled" else ()
+
+
+async def change_terms(
+    book: Casebook,
+    clock: str,
+    terms: AgreedTerms | None,
+    facts: Sequence[IncidentFact],
+    cause: str,
+    at: datetime,
+    by: Metadata,
+) -> None:
+    """Judge a running clock by other terms, as if from its beginning; without a target by them it counts nowhere.
+
+    `facts` is what is known of its incident; `cause` the id of the event that says so.
+    """
+    tx = book.tx
+    loaded = await tx.load(CLOCK, clock)
+    state, known = loaded.state, list(facts)
+    calendar = await book.definitions.calendar(state.calendar, state.calendar_revision)
+    for mark in [mark for mark in state.pending(calendar) if mark.at < at]:
+        loaded = await _announce(book, clock, loaded, mark, known, calendar, by.import_id, provisional=False)
+    now = max(at, loaded.state.latest)
+    subject = subject_at(state.incident, known, now)
+    if subject is None or by.command_id in loaded.commands:
+        return
+    about: dict[str, Any] = {"subject": subject, "at": now, "cause": cause}
+    told = facts_by(clock, state, known, terms)
+    command: ChangeTerms | RetargetClock = RetargetClock(**about, calendar=calendar, target=None)
+    if terms is not None and told:
+        command = ChangeTerms(
+            **about, calendar=terms.calendar, previous=calendar, agreed=agreed_of(terms), facts=tuple(told)
+        )
+    await tx.execute(CLOCK, clock, command, by, time=_not_before(loaded, now))
 
 
 async def announce_due(book: Casebook, clock: str, due: datetime, *, provisional: bool) -> None:

@@ -16,9 +16,10 @@ class Sentence(NamedTuple):
 
 
 NOTE: Final = Sentence(
-    "预览不改变任何数据。协议发布后适用于此后启动的时钟；已关闭的时钟保持其判定时的版本，不会重算。",
-    "A preview changes nothing. Put in force, the agreement is for clocks that start from then on; closed clocks"
-    " keep the version that they were judged by.",
+    "预览不改变任何数据。协议发布后适用于此后启动的时钟；运行中的时钟须另行应用（POST /agreements/{id}/apply）；"
+    "已关闭的时钟保持其判定时的版本，不会重算。",
+    "A preview changes nothing. Put in force, the agreement is for clocks that start from then on; to those that run it"
+    " is applied by POST /agreements/{id}/apply; closed clocks keep the version that they were judged by.",
 )
 TRUNCATED: Final = Sentence(
     "事件太多：只预览了最新的 {most} 个。请缩短时间范围。",
@@ -26,6 +27,9 @@ TRUNCATED: Final = Sentence(
 )
 _METRICS: Final[dict[Metric, Sentence]] = {
     "response": Sentence("响应", "response"),
+    "contact": Sentence("首次联系", "first contact"),
+    "ownership": Sentence("受理", "taking ownership"),
+    "workaround": Sentence("临时措施", "workaround"),
     "resolution": Sentence("解决", "resolution"),
 }
 _VERDICTS: Final[dict[Verdict, Sentence]] = {

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from opsledger_events.contexts.sla import Metric
 from sla.domain.clock import judge
-from sla.domain.preview import METRICS, NO_CLOCK, Happening, Outcome, Promise, outcome, outcome_of, promise, why
+from sla.domain.measures import IncidentFact
+from sla.domain.preview import METRICS, NO_CLOCK, Outcome, Promise, outcome, outcome_of, promise, why
+from sla.domain.selection import Candidate, Situation, choose, ranked
 from sla.preview_findings import Change, Count, Found, Judged, Period, Place, Wanted
 from sla.projections.clock import MEMORY
 from sla.projections.definitions import Definitions, parse_agreement, parse_calendar
@@ -22,22 +24,22 @@ _CLOCK: Final = (
     *("elapsed_seconds", "due_at", "met"),
 )
 # Looked up by incident one by one (`offset 0`), whatever the planner believed of the tables when they were empty.
-_CLOCKS: Final = " ".join(
+_STANDING: Final = (
     f"left join lateral (select {', '.join(_CLOCK)},"
     " case when state in ('running', 'paused') then memory::text end as memory"
-    f" from clock where incident = opened.incident and metric = '{metric}' offset 0) as {metric} on true"
-    for metric in METRICS
+    " from clock where incident = opened.incident and metric = '{metric}' and kind = 'sla'"
+    " order by started_at desc limit 1) as {metric} on true"
 )
-_INCIDENTS: Final = f"""
+_INCIDENTS: Final = """
 select opened.incident, opened.at, opened.data->>'number' as number, opened.data->>'organisation' as organisation,
-       opened.data->>'service' as service, told.*,
-       {", ".join(f"{metric}.{name} as {metric}_{name}" for metric in METRICS for name in (*_CLOCK, "memory"))}
+       opened.data->>'service' as service, opened.data->>'category' as category,
+       opened.data->>'criticality' as criticality, told.*, {shown}
   from incident_fact as opened
  cross join lateral (
    select array_agg(kind order by version) as kinds, array_agg(at order by version) as instants,
-          array_agg(coalesce(data->>'priority', data->>'reason') order by version) as details
-     from incident_fact where incident = opened.incident and kind <> 'Assigned' offset 0) as told
- {_CLOCKS}
+          array_agg(coalesce(data->>'priority', data->>'reason', data->>'assignee') order by version) as details
+     from incident_fact where incident = opened.incident offset 0) as told
+ {standing}
  where opened.version = 1
    and ($1::text[] is null or opened.data->>'organisation' = any($1))
    and ($2::timestamptz is null or opened.at >= $2) and ($3::timestamptz is null or opened.at < $3)
@@ -52,9 +54,16 @@ select opened.incident, opened.at, opened.data->>'number' as number, opened.data
    and ($11::timestamptz is null or (opened.at, opened.incident) <= ($11, $12::text))
  order by opened.at desc, opened.incident desc limit $13
 """
+
+
+def _incidents(metrics: Sequence[Metric]) -> str:
+    shown = (f"{metric}.{name} as {metric}_{name}" for metric in metrics for name in (*_CLOCK, "memory"))
+    standing = " ".join(_STANDING.format(metric=metric) for metric in metrics)
+    return _INCIDENTS.format(shown=", ".join(shown), standing=standing)
+
+
 _PRESENT: Final = """
-select agreement.id, agreement.organisation, agreement.service, a.definition::text as definition,
-       c.definition::text as calendar
+select agreement.id, a.definition::text as definition, c.definition::text as calendar
   from agreement join agreement_revision a on a.agreement = agreement.id and a.revision = agreement.revision
   join calendar on calendar.id = a.definition->>'calendar'
   join calendar_revision c on c.calendar = calendar.id and c.revision = calendar.revision
@@ -65,28 +74,27 @@ class Coverage:
     """Which incidents the draft would be the agreement of, and which agreement they have at present."""
 
     def __init__(self, present: Sequence[Mapping[str, Any]], wanted: Wanted) -> None:
-        self._present = {
-            (row["organisation"], row["service"]): promise(
-                parse_agreement(row["definition"]), parse_calendar(row["calendar"])
-            )
-            for row in present
+        candidates = [Candidate(row["id"], parse_agreement(row["definition"])) for row in present]
+        self._promises = {
+            candidate.id: promise(candidate.agreement, parse_calendar(row["calendar"]))
+            for candidate, row in zip(candidates, present, strict=True)
         }
-        others = {(row["organisation"], row["service"]) for row in present if row["id"] != wanted.agreement}
-        self._draft = (wanted.draft.organisation, wanted.draft.service)
-        self._after = {*others, self._draft}
+        self._present = ranked(candidates)
+        # Without an id yet, it comes after those that state the same, as the ids of later agreements mostly do.
+        self._draft = Candidate(wanted.agreement or "~", wanted.draft)
+        self._after = ranked([*(one for one in candidates if one.id != wanted.agreement), self._draft])
+        self._known: dict[Situation, bool] = {}
 
-    def has_draft(self, organisation: str | None, service: str | None) -> bool:
+    def has_draft(self, situation: Situation) -> bool:
         """Whether the draft is the most specific agreement."""
-        return next((one for one in _by_rank(organisation, service) if one in self._after), None) == self._draft
+        if situation not in self._known:  # many incidents are in few
+            self._known[situation] = choose(self._after, situation) is self._draft
+        return self._known[situation]
 
-    def present(self, organisation: str | None, service: str | None) -> Promise | None:
+    def present(self, situation: Situation) -> Promise | None:
         """What is promised at present."""
-        return next((self._present[one] for one in _by_rank(organisation, service) if one in self._present), None)
-
-
-def _by_rank(organisation: str | None, service: str | None) -> tuple[tuple[str | None, str | None], ...]:
-    """From the most specific on."""
-    return (organisation, service), (organisation, None), (None, service), (None, None)
+        found = choose(self._present, situation)
+        return None if found is None else self._promises[found.id]
 
 
 async def run(connection: Any, wanted: Wanted, place: Place | None = None) -> Found:
@@ -95,13 +103,15 @@ async def run(connection: Any, wanted: Wanted, place: Place | None = None) -> Fo
     A page has one change too many where there is a next one.
     """
     coverage = Coverage(await connection.fetch(_PRESENT), wanted)
-    work = _Work(wanted, coverage, place)
-    cursor = await connection.cursor(_INCIDENTS, *_parameters(wanted, place))
     definitions = Definitions(connection)
+    measured = {measure.metric for measure in await definitions.measures() if measure.kind == "sla"}
+    metrics = [metric for metric in METRICS if metric in measured or metric in wanted.promised.targets]
+    work = _Work(wanted, coverage, metrics, place)
+    cursor = await connection.cursor(_incidents(metrics), *_parameters(wanted, place))
     rows = await cursor.fetch(_AT_ONCE)
     while rows and not work.full:
         for row in rows:
-            for metric in METRICS:
+            for metric in metrics:
                 await work.learn(definitions, row, metric)
         judging = asyncio.ensure_future(asyncio.to_thread(work.through, rows))
         try:
@@ -133,10 +143,11 @@ def _parameters(wanted: Wanted, place: Place | None) -> tuple[Any, ...]:
 class _Work:
     """One run: what is known of definitions, and what was found so far."""
 
-    def __init__(self, wanted: Wanted, coverage: Coverage, place: Place | None) -> None:
+    def __init__(self, wanted: Wanted, coverage: Coverage, metrics: Sequence[Metric], place: Place | None) -> None:
         self.found = Found()
         self._wanted = wanted
         self._coverage = coverage
+        self._metrics = metrics
         self._place = place
         self._promises: dict[tuple[Any, ...], Promise] = {}
         self._seen = 0 if place is None else place.seen
@@ -165,15 +176,19 @@ class _Work:
             self._seen += 1
 
     def _judge(self, row: Any) -> None:
-        covered = self._coverage.has_draft(row["organisation"], row["service"])
+        situation = _situation(row)
+        covered = self._coverage.has_draft(situation)
         own = self._wanted.agreement
-        if not covered and (own is None or all(row[f"{metric}_agreement"] != own for metric in METRICS)):
+        if not covered and (own is None or all(row[f"{metric}_agreement"] != own for metric in self._metrics)):
             return
         self.found.incidents += 1
-        told = [happening(*one) for one in zip(row["kinds"], row["instants"], row["details"], strict=True)]
-        priority = next(one.priority for one in reversed(told) if one.priority is not None)
+        told = [
+            happening(n, *one) for n, one in enumerate(zip(row["kinds"], row["instants"], row["details"], strict=True))
+        ]
+        priority = situation.priority
         label = _label(row["at"].astimezone(self._wanted.zone), self._wanted.period)
-        for at, metric in enumerate(METRICS):
+        for metric in self._metrics:
+            at = METRICS.index(metric)
             if not covered and row[f"{metric}_agreement"] != own:
                 continue
             place = Place(row["at"], row["incident"], at, self._seen)
@@ -190,7 +205,7 @@ class _Work:
             if changed and len(self.found.changes) <= self._wanted.limit:
                 was = self._promises.get(_terms_of(row, metric))
                 if was is None:
-                    was = self._coverage.present(row["organisation"], row["service"])
+                    was = self._coverage.present(situation)
                 verdict, draft = before.outcome.verdict, self._wanted.promised if covered else None
                 reason = why(told, metric, verdict, was, draft, self._wanted.now)
                 about = (row["number"], row["organisation"], row["service"], priority, metric)
@@ -221,9 +236,22 @@ def _terms_of(row: Any, metric: Metric) -> tuple[Any, ...]:
     return tuple(row[f"{metric}_{name}"] for name in _CLOCK[1:5])
 
 
-def happening(kind: str, at: datetime, detail: Any) -> Happening:
-    """An event of an incident as it stands in `incident_fact`."""
-    return Happening(kind, at, int(detail)) if kind in ("Opened", "Prioritised") else Happening(kind, at, None, detail)
+def _situation(row: Any) -> Situation:
+    """The incident by the last priority that is known."""
+    told = zip(reversed(row["kinds"]), reversed(row["details"]), strict=True)
+    priority = next(int(detail) for kind, detail in told if kind in ("Opened", "Prioritised"))
+    return Situation("sla", row["organisation"], row["service"], row["category"], row["criticality"], priority)
+
+
+_DETAILS: Final = {"Opened": "priority", "Prioritised": "priority", "Held": "reason", "Assigned": "assignee"}
+
+
+def happening(number: int, kind: str, at: datetime, detail: Any) -> IncidentFact:
+    """An event of an incident as it stands in `incident_fact`, with the one detail that counts."""
+    if kind not in _DETAILS:
+        return IncidentFact(number, at, "", kind)
+    name = _DETAILS[kind]
+    return IncidentFact(number, at, "", kind, {name: int(detail) if name == "priority" else detail})
 
 
 def _label(local: datetime, period: Period) -> str:

@@ -1,35 +1,23 @@
 """Incident events in, clock commands out (subscription `clocks`).
 
-Response runs from the opening to the first start of work, or to the resolution where nobody started. Resolution runs
-from the opening to the resolution, and goes on when the incident is reopened. A cancelled incident's clocks count
-nowhere. Which hold reasons pause is the agreement's decision. An event of an incident whose opening is unknown is
-kept, and starts nothing.
+What begins and ends a clock is said in `domain/measures.py`; which hold reasons pause it, what another priority and a
+reopening mean is the agreement's decision. A clock keeps the agreement, and the revision of it, that it began with;
+only where a change of priority takes the incident out of what that agreement is for, another one is chosen. An event of
+an incident whose opening is unknown is kept, and starts nothing.
 
 What an import tells moves its clocks by the time of its events alone: timers are set when it is told to its end.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
-from opsledger_events import Envelope, Event, decode
-from opsledger_events.contexts.incident import (
-    IncidentCancelled,
-    IncidentClosed,
-    IncidentHeld,
-    IncidentOpened,
-    IncidentPrioritised,
-    IncidentReopened,
-    IncidentResolved,
-    IncidentResumed,
-    IncidentStarted,
-)
-from opsledger_events.contexts.sla import AgreementDefined, Metric
+from opsledger_events import Envelope
 from opsledger_runtime.store import Transaction
 from opsledger_runtime.subscriptions import Subscription
-from sla.casebook import Casebook, clock_id
-from sla.domain.calendar import TZ_VERSION, Calendar
-from sla.domain.clock import Fact, FactKind
+from sla.casebook import Casebook, clock_of
+from sla.domain.calendar import Calendar
+from sla.domain.clock import FactKind
 from sla.domain.commands import (
     CancelClock,
     ContinueClock,
@@ -42,26 +30,26 @@ from sla.domain.commands import (
     Subject,
 )
 from sla.domain.decider import CLOCK
-from sla.handlers import SUBSCRIPTION, report, start
+from sla.domain.measures import Beginning, IncidentFact, Measure, before, beginnings, earlier_facts, is_done, meaning
+from sla.domain.selection import is_for
+from sla.domain.state import ClockState
+from sla.domain.targets import target_of
+from sla.handlers import SUBSCRIPTION, agreed_of, change_terms, reaction, report, situation_of, start
+from sla.projections.definitions import Terms
 from sla.projections.history_imports import COMPLETED, HISTORY_IMPORTS, READS
-from sla.projections.incident_facts import INCIDENT_FACTS, IncidentFact, subject_at
+from sla.projections.incident_facts import INCIDENT_FACTS, is_told, subject_at
 from sla.timers import set_timers
-
-METRICS: Final[tuple[Metric, ...]] = ("response", "resolution")
-_BOTH: Final = METRICS
-_RESOLUTION: Final[tuple[Metric, ...]] = ("resolution",)
-_RESPONSE: Final[tuple[Metric, ...]] = ("response",)
 
 
 async def handle(tx: Transaction, envelopes: Sequence[Envelope]) -> None:
     """Keep what happened, then tell the clocks, one event after the other."""
-    for happened, completed in _until_completions(envelopes):
-        await HISTORY_IMPORTS.apply(tx.connection, happened)
+    for told, completed in _until_completions(envelopes):
+        await HISTORY_IMPORTS.apply(tx.connection, told)
+        happened = [envelope for envelope in told if is_told(envelope)]
         if happened:
-            book = await Casebook.of_incidents(tx, happened, METRICS)
+            book = await Casebook.of_incidents(tx, happened)
             for envelope in happened:
-                facts = book.facts_until(envelope.subject, envelope.aggregateversion)
-                await _react(book, envelope, decode(envelope), facts)
+                await _react(book, envelope, book.facts_until(envelope.subject, envelope.aggregateversion))
         if completed is not None and completed.importid is not None:
             await tx.flush()
             await HISTORY_IMPORTS.apply(tx.connection, [completed])
@@ -78,123 +66,152 @@ def _until_completions(envelopes: Sequence[Envelope]) -> Iterator[tuple[Sequence
     yield envelopes[begin:], None
 
 
-async def _react(book: Casebook, envelope: Envelope, event: Event, facts: list[IncidentFact]) -> None:
-    match event:
-        case IncidentOpened():
-            for metric in METRICS:
-                await _start(book, metric, envelope, facts)
-        case IncidentPrioritised():
-            for metric in METRICS:
-                await _prioritise(book, metric, envelope, event.priority, facts)
-        case IncidentStarted():
-            await _tell(book, _RESPONSE, envelope, facts, StopClock)
-        case IncidentHeld():
-            await _tell(book, _BOTH, envelope, facts, PauseClock, reason=event.reason)
-        case IncidentResumed():
-            await _tell(book, _BOTH, envelope, facts, ResumeClock)
-        case IncidentResolved() | IncidentClosed():
-            await _tell(book, _BOTH, envelope, facts, StopClock)
-        case IncidentReopened():
-            await _reopen(book, envelope, facts)
-        case IncidentCancelled():
-            await _tell(book, _BOTH, envelope, facts, CancelClock)
+async def _react(book: Casebook, envelope: Envelope, facts: list[IncidentFact]) -> None:
+    """Tell the clocks of every measure what happened; nothing while the opening is unknown."""
+    subject = subject_at(envelope.subject, facts, envelope.time)
+    if subject is None:
+        return
+    fact = next(one for one in facts if one.version == envelope.aggregateversion)
+    for measure in await book.definitions.measures():
+        await _follow(book, measure, envelope, fact, subject, facts)
+
+
+async def _follow(
+    book: Casebook,
+    measure: Measure,
+    envelope: Envelope,
+    fact: IncidentFact,
+    subject: Subject,
+    facts: list[IncidentFact],
+) -> None:
+    begun = beginnings(measure, facts)
+    incident = subject.incident
+    if fact.kind == "Cancelled":
+        for one in begun:
+            clock = clock_of(incident, measure, one)
+            await report(book, clock, envelope, facts, partial(_command, CancelClock, envelope, {}))
+        return
+    new = next((one for one in begun if one.fact is fact), None)
+    current, again = await _current(book, measure, incident, begun, fact)
+    kind = None if current is None else meaning(measure, current.party, fact)
+    if current is not None and kind is not None:
+        state = (await book.tx.load(CLOCK, clock_of(incident, measure, current))).state
+        again = new if kind == "continued" else again
+        anew = again is not None and (state.reopen == "new_clock" or not state.started)
+        if state.started and not state.without_target and not anew:
+            clock = clock_of(incident, measure, current)
+            await _tell(book, measure, current, clock, state, kind, envelope, fact, subject, facts)
+        elif kind in ("targeted", "continued"):
+            await _start(book, measure, current, again, envelope, subject, facts)
+    if new is not None and kind != "continued":
+        await _start(book, measure, new, None, envelope, subject, facts)
+
+
+async def _current(
+    book: Casebook, measure: Measure, incident: str, begun: Sequence[Beginning], fact: IncidentFact
+) -> tuple[Beginning | None, Beginning | None]:
+    """Whose clock an event concerns: the last that began before it; and the reopening since, which began none."""
+    again: Beginning | None = None
+    for one in reversed(begun):
+        if not before(one.fact, fact):
+            continue
+        if one.fact.kind != "Reopened" or measure.metric == "update":
+            return one, again
+        if (await book.tx.load(CLOCK, clock_of(incident, measure, one))).state.started:
+            return one, again
+        again = again or one
+    return None, again
+
+
+_COMMANDS: Final[dict[FactKind, Callable[..., FactCommand]]] = {
+    "resumed": ResumeClock,
+    "stopped": StopClock,
+}
 
 
 async def _tell(
     book: Casebook,
-    metrics: Sequence[Metric],
+    measure: Measure,
+    current: Beginning,
+    clock: str,
+    state: ClockState,
+    kind: FactKind,
     envelope: Envelope,
+    fact: IncidentFact,
+    subject: Subject,
     facts: list[IncidentFact],
-    command: Callable[..., FactCommand],
-    **details: Any,
 ) -> None:
-    def told(subject: Subject, calendar: Calendar) -> FactCommand:
-        return command(subject=subject, calendar=calendar, at=envelope.time, cause=str(envelope.id), **details)
-
-    for metric in metrics:
-        await report(book, metric, envelope, facts, told)
-
-
-async def _prioritise(
-    book: Casebook, metric: Metric, envelope: Envelope, priority: int, facts: list[IncidentFact]
-) -> None:
-    state = (await book.tx.load(CLOCK, clock_id(envelope.subject, metric))).state
-    if not state.started or state.without_target:
-        await _start(book, metric, envelope, facts)
-        return
-    agreement = await book.definitions.agreement(state.agreement, state.agreement_revision)
-    target = target_of(agreement, priority, metric)
-    await _tell(book, (metric,), envelope, facts, RetargetClock, target_seconds=target)
-
-
-async def _reopen(book: Casebook, envelope: Envelope, facts: list[IncidentFact]) -> None:
-    state = (await book.tx.load(CLOCK, clock_id(envelope.subject, "resolution"))).state
-    subject = subject_at(envelope.subject, facts, envelope.time)
-    if not state.started or state.without_target:
-        await _start(book, "resolution", envelope, facts)
-    elif subject is not None:
+    """Tell a clock that has a target. What a change of priority means is its agreement's, or that of another one."""
+    details: dict[str, Any] = {}
+    command = _COMMANDS.get(kind)
+    moved: Terms | None = None
+    if kind == "held":
+        command, details = PauseClock, {"reason": fact.data.get("reason")}
+    elif kind in ("targeted", "continued"):
+        command = RetargetClock if kind == "targeted" else ContinueClock
         agreement = await book.definitions.agreement(state.agreement, state.agreement_revision)
-        target = target_of(agreement, subject.priority, "resolution")
-        await _tell(book, _RESOLUTION, envelope, facts, ContinueClock, target_seconds=target)
-
-
-async def _start(book: Casebook, metric: Metric, envelope: Envelope, facts: list[IncidentFact]) -> None:
-    """Start from the opening, with the target of the priority at the event's time; nothing where none is agreed."""
-    opened = next((fact for fact in facts if fact.kind == "Opened"), None)
-    subject = subject_at(envelope.subject, facts, envelope.time)
-    if opened is None or subject is None:
+        situation = situation_of(measure, current.party, subject, facts)
+        target = target_of(agreement, subject.priority, measure.metric)
+        if not is_for(agreement, situation):
+            moved = await book.definitions.choose(situation)
+            target = None if moved is None else state.agreed
+        details = {"target": target}
+    if command is None:
         return
-    terms = await book.definitions.choose(subject.organisation, subject.service)
+    if moved is None or kind == "continued":
+        told = partial(_command, command, envelope, details)
+        await report(book, clock, envelope, facts, told)
+    if moved is not None:
+        by = reaction(envelope, clock, "terms")
+        await change_terms(book, clock, moved, facts, str(envelope.id), envelope.time, by)
+
+
+def _command(
+    command: Callable[..., FactCommand],
+    envelope: Envelope,
+    details: Mapping[str, Any],
+    subject: Subject,
+    calendar: Calendar,
+) -> FactCommand:
+    return command(subject=subject, calendar=calendar, at=envelope.time, cause=str(envelope.id), **details)
+
+
+async def _start(
+    book: Casebook,
+    measure: Measure,
+    beginning: Beginning,
+    again: Beginning | None,
+    envelope: Envelope,
+    subject: Subject,
+    facts: list[IncidentFact],
+) -> None:
+    """Start from the beginning, with the target of the priority at the event's time; nothing where none is agreed.
+
+    Where the agreement wants a new clock, from `again`, the reopening since.
+    """
+    terms = await book.definitions.choose(situation_of(measure, beginning.party, subject, facts))
     if terms is None:
         return
-    agreement = terms.agreement
-    target = target_of(agreement, subject.priority, metric)
-    earlier = earlier_facts(facts, metric, envelope.time)
-    if target is None or _done(earlier):  # it was done when nothing was promised
+    if again is not None and terms.agreement.reopen == "new_clock":
+        beginning = again
+    target = target_of(terms.agreement, subject.priority, measure.metric)
+    earlier = earlier_facts(measure, beginning, facts, terms.agreement.reopen)
+    if target is None or (beginning.fact.event != str(envelope.id) and is_done(earlier)):
         return
     command = StartClock(
         subject=subject,
         calendar=terms.calendar,
         at=envelope.time,
         cause=str(envelope.id),
-        metric=metric,
-        agreement=terms.agreement_id,
-        agreement_revision=agreement.revision,
-        calendar_id=agreement.calendar,
-        calendar_revision=terms.calendar_revision,
-        time_zone_database=TZ_VERSION,
-        target_seconds=target,
-        warning_percent=tuple(agreement.warning_percent),
-        pausing_reasons=tuple(agreement.pausing_reasons),
-        started_at=opened.at,
+        metric=measure.metric,
+        kind=measure.kind,
+        party=beginning.party,
+        agreed=agreed_of(terms),
+        target=target,
+        started_at=beginning.fact.at,
         earlier=earlier,
     )
-    await start(book, command, envelope)
-
-
-def target_of(agreement: AgreementDefined, priority: int, metric: Metric) -> int | None:
-    """The agreed seconds; None where the agreement says nothing."""
-    for target in agreement.targets:
-        if target["priority"] == priority:
-            seconds = target.get(f"{metric}_seconds")
-            return None if seconds is None else int(seconds)
-    return None
-
-
-def earlier_facts(facts: Sequence[IncidentFact], metric: Metric, until: datetime) -> tuple[Fact, ...]:
-    """What a clock that starts at `until` has to know of the time since the opening."""
-    kinds: dict[str, FactKind] = {"Held": "held", "Resumed": "resumed", "Resolved": "stopped", "Closed": "stopped"}
-    kinds |= {"Started": "stopped"} if metric == "response" else {"Reopened": "continued"}
-    return tuple(
-        Fact(kinds[fact.kind], fact.at, fact.event, n, fact.data.get("reason"))
-        for n, fact in enumerate(facts)
-        if fact.kind in kinds and fact.at <= until
-    )
-
-
-def _done(earlier: Sequence[Fact]) -> bool:
-    ends = [fact.kind for fact in earlier if fact.kind in ("stopped", "continued")]
-    return bool(ends) and ends[-1] == "stopped"
+    await start(book, clock_of(subject.incident, measure, beginning), command, envelope)
 
 
 CLOCKS_SUBSCRIPTION = Subscription(

@@ -13,7 +13,10 @@ from sla.projections.definitions import parse_calendar
 
 
 class ClockView(BaseModel):
-    """A clock at `as_of`. Seconds are whole seconds of working time; `remaining_seconds` falls below 0 after a breach.
+    """A clock at `as_of`: of a customer's agreement, or of a team's or vendor's (`party`) while it has the incident.
+
+    Seconds are whole seconds of working time; `remaining_seconds` falls below 0 after a breach.
+    `target_seconds` counts from the clock's beginning, whatever its agreement's policies made of the target agreed.
 
     `breached_at` is computed; `breach_announced` says whether subscribers know, `provisional` that they were told
     while the bus was silent. `due_provisional`: the calendar's days are not confirmed that far, so the due instant may
@@ -25,6 +28,8 @@ class ClockView(BaseModel):
     number: str
     title: str | None
     metric: str
+    kind: str
+    party: str | None
     priority: int
     organisation: str | None
     service: str | None
@@ -82,6 +87,8 @@ _AS_STORED = (
         "number",
         "title",
         "metric",
+        "kind",
+        "party",
         "priority",
         "organisation",
         "service",

@@ -40,7 +40,7 @@ class GroupIncident:
 class OpenIncident:
     """Report an incident. With a `team`, or else an `owner` of its item, it is assigned in the same breath (R67).
 
-    `group` where the failure that it comes from is known already.
+    `criticality` is that of its item, where that is known; `group` where the failure that it comes from is.
     """
 
     number: str
@@ -51,6 +51,7 @@ class OpenIncident:
     category: str | None = None
     service: str | None = None
     configuration_item: str | None = None
+    criticality: str | None = None
     organisation: str | None = None
     requester: str | None = None
     channel: Channel = "other"
@@ -77,10 +78,16 @@ class StartIncident:
 
 @dataclass(frozen=True, slots=True)
 class HoldIncident:
-    """Wait for somebody else."""
+    """Wait for somebody else. `promised`: what the requester was told of when work goes on, `promised_at` (R13).
+
+    `at` is the command's own instant; a promise is for later.
+    """
 
     reason: str
     note: str | None = None
+    promised_at: datetime | None = None
+    promised: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,26 @@ class NoteIncident:
 
     text: str
     public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRequester:
+    """Say that the requester was spoken to, and when a visit or a call was booked for (R2).
+
+    `at` is the command's own instant; what is booked is later.
+    """
+
+    channel: Channel
+    note: str | None = None
+    booked_at: datetime | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProvideWorkaround:
+    """Say how service can be used before the cause is removed."""
+
+    workaround: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +182,8 @@ Command = (
     | ResumeIncident
     | PrioritiseIncident
     | NoteIncident
+    | ContactRequester
+    | ProvideWorkaround
     | ResolveIncident
     | ReopenIncident
     | CloseIncident

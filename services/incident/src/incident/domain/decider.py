@@ -4,6 +4,7 @@ Every refusal names its rule and says what to do instead. A command whose effect
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final, assert_never, cast
 
 from incident.domain.commands import (
@@ -11,11 +12,13 @@ from incident.domain.commands import (
     CancelIncident,
     CloseIncident,
     Command,
+    ContactRequester,
     GroupIncident,
     HoldIncident,
     NoteIncident,
     OpenIncident,
     PrioritiseIncident,
+    ProvideWorkaround,
     RecordAlertState,
     RecordStep,
     ReopenIncident,
@@ -37,12 +40,14 @@ from opsledger_events.contexts.incident import (
     IncidentOpened,
     IncidentPrioritised,
     IncidentReopened,
+    IncidentRequesterContacted,
     IncidentResolved,
     IncidentResumed,
     IncidentStarted,
+    IncidentWorkaroundProvided,
 )
 from opsledger_runtime.decider import Decider
-from opsledger_runtime.errors import NotFound, RuleViolated
+from opsledger_runtime.errors import FieldError, Invalid, NotFound, RuleViolated
 
 Events = Sequence[IncidentEvent]
 
@@ -53,7 +58,7 @@ def decide(command: Command, incident: Incident) -> Events:
     Raises:
         NotFound: nothing was opened yet.
         RuleViolated: the state forbids it.
-        Invalid: impact or urgency out of range.
+        Invalid: impact or urgency out of range, or a promise or a booking that is not for later.
     """
     if isinstance(command, OpenIncident):
         return open_incident(command, incident)
@@ -74,6 +79,10 @@ def decide(command: Command, incident: Incident) -> Events:
             return prioritise_incident(command, incident)
         case NoteIncident():
             return note_incident(command, incident)
+        case ContactRequester():
+            return contact_requester(command, incident)
+        case ProvideWorkaround():
+            return provide_workaround(command, incident)
         case ResolveIncident():
             return resolve_incident(command, incident)
         case ReopenIncident():
@@ -105,6 +114,7 @@ def open_incident(command: OpenIncident, incident: Incident) -> Events:
         category=command.category,
         service=command.service,
         configuration_item=command.configuration_item,
+        criticality=command.criticality,
         organisation=command.organisation,
         requester=command.requester,
         channel=command.channel,
@@ -153,20 +163,33 @@ def start_incident(command: StartIncident, incident: Incident) -> Events:
 
 
 def hold_incident(command: HoldIncident, incident: Incident) -> Events:
-    """One reason at a time, so that every pause has one beginning, one end and one reason."""
+    """One reason and one promise at a time, so that every pause has one beginning, one end and one of each (R13)."""
     _still_open(incident)
     if incident.state is State.ON_HOLD:
-        if command.reason == incident.hold_reason and command.note in (None, incident.hold_note):
+        asked = (command.note, command.promised_at, command.promised)
+        stands = (incident.hold_note, incident.promised_at, incident.promised)
+        same = all(new in (None, old) for new, old in zip(asked, stands, strict=True))
+        if command.reason == incident.hold_reason and same:
             return []
         raise RuleViolated(
-            f"It is on hold already ({incident.hold_reason}). Resume it, then hold it for the new reason.",
+            f"It is on hold already ({incident.hold_reason}). Resume it, then hold it for the new reason or promise.",
             rule="held_for_one_reason_at_a_time",
         )
     if incident.state is not State.IN_PROGRESS:
         raise RuleViolated(
             "Only work in progress can wait. Start it, then hold it.", rule="only_work_in_progress_is_held"
         )
-    return [IncidentHeld(reason=command.reason, note=command.note)]
+    if command.promised is not None and command.promised_at is None:
+        raise RuleViolated(
+            "A promise needs its date. Give `promised_at`: when the requester was told that work goes on.",
+            rule="R13",
+        )
+    _for_later(command.promised_at, command.at, "promised_at", "What was promised must be for later.")
+    return [
+        IncidentHeld(
+            reason=command.reason, note=command.note, promised_at=command.promised_at, promised=command.promised
+        )
+    ]
 
 
 def resume_incident(incident: Incident) -> Events:
@@ -199,6 +222,27 @@ def note_incident(command: NoteIncident, incident: Incident) -> Events:
     """Until it is final, also on a resolved one: the requester may still answer."""
     _not_final(incident)
     return [IncidentNoted(text=command.text, public=command.public)]
+
+
+def contact_requester(command: ContactRequester, incident: Incident) -> Events:
+    """While a team is at work on it; every contact is a fact of its own (R2)."""
+    _still_open(incident)
+    if incident.team is None:
+        raise RuleViolated(
+            "Nobody is responsible yet. Assign it to a team, then contact the requester.", rule="contact_needs_a_team"
+        )
+    _for_later(command.booked_at, command.at, "booked_at", "What was booked must be for later.")
+    return [IncidentRequesterContacted(channel=command.channel, note=command.note, booked_at=command.booked_at)]
+
+
+def provide_workaround(command: ProvideWorkaround, incident: Incident) -> Events:
+    """In any open state; another text is another workaround."""
+    _still_open(incident)
+    if not command.workaround.strip():
+        raise RuleViolated("Say in words how service can be used.", rule="workaround_is_stated")
+    if command.workaround == incident.workaround:
+        return []
+    return [IncidentWorkaroundProvided(workaround=command.workaround)]
 
 
 def resolve_incident(command: ResolveIncident, incident: Incident) -> Events:
@@ -305,6 +349,12 @@ def _still_open(incident: Incident) -> None:
     _not_final(incident)
     if incident.state is State.RESOLVED:
         raise RuleViolated("It is resolved. Reopen it first.", rule="resolved_is_reopened_first")
+
+
+def _for_later(instant: datetime | None, at: datetime | None, name: str, refusal: str) -> None:
+    if instant is not None and (at is None or instant <= at):
+        after = "now" if at is None else at.isoformat(timespec="seconds")
+        raise Invalid(refusal, [FieldError(f"/{name}", f"Give an instant after {after}.")], code=f"{name}_is_past")
 
 
 DECIDER: Final[Decider[Command, Incident]] = Decider(

@@ -1,13 +1,15 @@
 """What an incident is after its events, and how each event changes it.
 
 The life cycle: new → assigned → in_progress ⇄ on_hold → resolved → closed; cancelled from any state before resolved.
-Notes and descriptions change no decision, so they are not part of the state. An incident that is grouped under another
-lives on by itself: when the cause is mended, whether this one's service is back is for its own team to say.
+Notes, contacts and descriptions change no decision, so they are not part of the state. An incident that is grouped
+under another lives on by itself: when the cause is mended, whether this one's service is back is for its own team to
+say.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from incident.domain.commands import AlertState
 from opsledger_events.contexts.incident import (
@@ -22,9 +24,11 @@ from opsledger_events.contexts.incident import (
     IncidentOpened,
     IncidentPrioritised,
     IncidentReopened,
+    IncidentRequesterContacted,
     IncidentResolved,
     IncidentResumed,
     IncidentStarted,
+    IncidentWorkaroundProvided,
     Responsibility,
 )
 
@@ -59,6 +63,7 @@ class Incident:
     category: str | None = None
     service: str | None = None
     configuration_item: str | None = None
+    criticality: str | None = None
     organisation: str | None = None
     requester: str | None = None
     channel: Channel = "other"
@@ -66,6 +71,9 @@ class Incident:
     assignee: str | None = None
     hold_reason: str | None = None
     hold_note: str | None = None
+    promised_at: datetime | None = None
+    promised: str | None = None
+    workaround: str | None = None
     responsibility: Responsibility | None = None
     resolution: str | None = None
     cancel_reason: str | None = None
@@ -84,6 +92,8 @@ IncidentEvent = (
     | IncidentResumed
     | IncidentPrioritised
     | IncidentNoted
+    | IncidentRequesterContacted
+    | IncidentWorkaroundProvided
     | IncidentResolved
     | IncidentReopened
     | IncidentClosed
@@ -91,6 +101,9 @@ IncidentEvent = (
     | IncidentAlertStateChanged
     | IncidentGrouped
 )
+
+
+_NOT_HELD: Final[dict[str, Any]] = dict.fromkeys(("hold_reason", "hold_note", "promised_at", "promised"))
 
 
 def evolve(incident: Incident, event: IncidentEvent) -> Incident:
@@ -107,6 +120,7 @@ def evolve(incident: Incident, event: IncidentEvent) -> Incident:
                 category=event.category,
                 service=event.service,
                 configuration_item=event.configuration_item,
+                criticality=event.criticality,
                 organisation=event.organisation,
                 requester=event.requester,
                 channel=event.channel,
@@ -120,31 +134,37 @@ def evolve(incident: Incident, event: IncidentEvent) -> Incident:
         case IncidentStarted():
             return replace(incident, state=State.IN_PROGRESS, assignee=event.assignee or incident.assignee)
         case IncidentHeld():
-            return replace(incident, state=State.ON_HOLD, hold_reason=event.reason, hold_note=event.note)
+            return replace(
+                incident,
+                state=State.ON_HOLD,
+                hold_reason=event.reason,
+                hold_note=event.note,
+                promised_at=event.promised_at,
+                promised=event.promised,
+            )
         case IncidentResumed():
-            return replace(incident, state=State.IN_PROGRESS, hold_reason=None, hold_note=None)
+            return replace(incident, state=State.IN_PROGRESS, **_NOT_HELD)
         case IncidentPrioritised():
             return replace(incident, impact=event.impact, urgency=event.urgency, priority=event.priority)
-        case IncidentNoted():
+        case IncidentNoted() | IncidentRequesterContacted():
             return incident
+        case IncidentWorkaroundProvided():
+            return replace(incident, workaround=event.workaround)
         case IncidentResolved():
             return replace(
                 incident,
                 state=State.RESOLVED,
-                hold_reason=None,
-                hold_note=None,
                 responsibility=event.responsibility,
                 resolution=event.resolution,
+                **_NOT_HELD,
             )
         case IncidentReopened():
             reopened = State.NEW if incident.team is None else State.IN_PROGRESS
             return replace(incident, state=reopened, responsibility=None, resolution=None)
         case IncidentClosed():
-            return replace(incident, state=State.CLOSED, hold_reason=None, hold_note=None)
+            return replace(incident, state=State.CLOSED, **_NOT_HELD)
         case IncidentCancelled():
-            return replace(
-                incident, state=State.CANCELLED, hold_reason=None, hold_note=None, cancel_reason=event.reason
-            )
+            return replace(incident, state=State.CANCELLED, cancel_reason=event.reason, **_NOT_HELD)
         case IncidentAlertStateChanged():
             return replace(incident, alert_state=event.state)
         case IncidentGrouped():

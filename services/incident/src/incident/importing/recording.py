@@ -13,6 +13,7 @@ from incident.domain.completion import IMPORT, CompleteImport
 from incident.domain.decider import DECIDER
 from incident.domain.state import Incident
 from incident.importing.story import Note, Step, Story
+from incident.looking_up import look_up
 from incident.numbers import next_numbers
 from opsledger_events.contexts.incident import IncidentOpened
 from opsledger_runtime import ids
@@ -63,10 +64,7 @@ async def record(store: EventStore, import_id: str, stories: Sequence[Story], *,
         known = await transaction.load_many(DECIDER, [story.incident for story in stories])
         written = Written(earlier=await _earlier(transaction.connection, known))
         missing = [story for story in stories if not known[story.incident].version]
-        numbers: dict[str, str] = {}
-        if not dry:
-            fresh = await next_numbers(transaction.connection, len(missing))
-            numbers = dict(zip((story.incident for story in missing), fresh, strict=True))
+        opening = {} if dry else await _openings(transaction.connection, missing)
         for story in stories:
             before = known[story.incident]
             new = [step for step in story.steps if step.command not in before.commands]
@@ -79,7 +77,7 @@ async def record(store: EventStore, import_id: str, stories: Sequence[Story], *,
                     text = f"tells of {step.at:%Y-%m-%dT%H:%MZ}, before what was recorded already: recorded as of then"
                     written.late.append(Note(step.line, story.number, "told_late", text))
                 if not dry:
-                    await _append(transaction, import_id, story, step, numbers.get(story.incident, ""))
+                    await _append(transaction, import_id, story, step, opening.get(story.incident, {}))
         return written
 
     return await store.run(work)
@@ -92,11 +90,30 @@ async def _earlier(connection: Any, known: Mapping[str, Loaded[Incident]]) -> di
     return {row["import"]: row["incidents"] for row in await connection.fetch(_EARLIER, there)}
 
 
-async def _append(transaction: Transaction, import_id: str, story: Story, step: Step, number: str) -> None:
+async def _openings(connection: Any, stories: Sequence[Story]) -> dict[str, dict[str, str | None]]:
+    """What this desk adds to the opening of each: a number, and the criticality of its item where that is known."""
+    numbers = await next_numbers(connection, len(stories))
+    named = {story.incident: _item(story) for story in stories}
+    known = await look_up(connection, filter(None, named.values()))
+    found: dict[str, dict[str, str | None]] = {}
+    for story, number in zip(stories, numbers, strict=True):
+        name = named[story.incident]
+        item = known.item([name], None) if name is not None else None
+        found[story.incident] = {"number": number, "criticality": item.criticality if item is not None else None}
+    return found
+
+
+def _item(story: Story) -> str | None:
+    events = (event for step in story.steps for event in step.events)
+    return next((event.configuration_item for event in events if isinstance(event, IncidentOpened)), None)
+
+
+async def _append(
+    transaction: Transaction, import_id: str, story: Story, step: Step, opening: Mapping[str, str | None]
+) -> None:
     loaded = await transaction.load(DECIDER, story.incident)
     events = tuple(
-        event.model_copy(update={"number": number}) if isinstance(event, IncidentOpened) else event
-        for event in step.events
+        event.model_copy(update=opening) if isinstance(event, IncidentOpened) else event for event in step.events
     )
     metadata = Metadata(
         command_id=step.command, actor=step.actor or ACTOR, correlation_id=story.incident, import_id=import_id

@@ -249,6 +249,7 @@ class Intake:
             category=report.category,
             service=report.service,
             configuration_item=item.key if item is not None else report.configuration_item,
+            criticality=item.criticality if item is not None else None,
             organisation=organisation,
             channel="monitoring",
             team=report.team,

@@ -83,10 +83,14 @@ def shown(row: IncidentRow, *, internal: bool = True) -> dict[str, Any]:
     return {
         "id": row.id,
         "version": row.version,
-        **{name: getattr(row.incident, name) for name in _FACTS},
+        **{name: _told(getattr(row.incident, name)) for name in _FACTS},
         **blanked,
-        **{name: None if at is None else format_instant(at) for name, at in instants.items()},
+        **{name: _told(at) for name, at in instants.items()},
     }
+
+
+def _told(value: Any) -> Any:
+    return format_instant(value) if isinstance(value, datetime) else value
 
 
 def folded(text: str) -> str:

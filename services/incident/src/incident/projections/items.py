@@ -1,5 +1,5 @@
 """Read models `ci`, `ci_name`, `ci_class`, `ci_relation` (subscribed, by `items`): configuration items, as incidents
-need them: who owns an item, what it is called, and what depends on what.
+need them: who owns an item, how critical it is, what it is called, and what depends on what.
 
 An event of an item whose registration is unknown writes a row with what it says.
 """
@@ -36,7 +36,7 @@ _LOAD: Final = (
     "select found.* from unnest($1::text[]) as wanted (item) cross join lateral"
     " (select * from ci where item = wanted.item offset 0) as found"
 )
-_FACTS: Final = ("key", "name", "item_class", "lifecycle", "organisation", "owner_team")
+_FACTS: Final = ("key", "name", "item_class", "criticality", "lifecycle", "organisation", "owner_team")
 _COLUMNS: Final = ("item", *_FACTS, "merged_into", "aliases", "addresses")
 _UPSERT: Final = f"""
 insert into ci ({", ".join(_COLUMNS)})
@@ -69,6 +69,7 @@ class ItemRow:
     key: str = ""
     name: str = ""
     item_class: str | None = None
+    criticality: str | None = None
     lifecycle: str | None = None
     organisation: str | None = None
     owner_team: str | None = None
@@ -185,7 +186,7 @@ READS: Final = frozenset(
 )
 ITEMS: Final = Projection(
     name="items",
-    version=1,
+    version=2,
     reads=READS,
     tables=(
         Table("ci", ("item",)),
@@ -202,5 +203,5 @@ async def _handle(transaction: Transaction, envelopes: Sequence[Envelope]) -> No
 
 
 ITEMS_SUBSCRIPTION: Final = Subscription(
-    name="items", version=1, contexts=("cmdb",), reads=READS, handle=_handle, projections=(ITEMS,)
+    name="items", version=2, contexts=("cmdb",), reads=READS, handle=_handle, projections=(ITEMS,)
 )

@@ -24,7 +24,9 @@ Token = Annotated[str, Field(max_length=KEY_LENGTH + len("contact:"))]
 class RuleBody(Body):
     """A rule as its keeper writes it. Recipients: team, assignee, requester, contact:<id>, team:<key>.
 
-    `otherwise` are told where the recipients lead to nobody. `language` null: each reader's own.
+    `team` is the incident's; of a team's clock (OLA, UC) the one that it measures, and no requester is told of that.
+    `otherwise` are told where the recipients lead to nobody, and of a vendor's clock (UC) as well. `language` null:
+    each reader's own.
     """
 
     event_type: str = Field(max_length=100)

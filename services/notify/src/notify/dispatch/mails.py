@@ -9,6 +9,7 @@ from notify import addresses
 from notify.dispatch.claims import Claim
 from notify.domain import rendering
 from notify.domain.facts import Value
+from notify.domain.names import metric_name
 from notify.senders.port import Mail, Rejected
 from opsledger_runtime.errors import Invalid
 
@@ -24,10 +25,15 @@ async def mail_of(pool: Any, claim: Claim, zone: ZoneInfo) -> Mail | Rejected:
         if address is None:
             return Rejected("the contact has no address any more")
         known = await addresses.names(connection, set(people.values()))
-        team = str(values.get("team", ""))
-        team_name = await connection.fetchval("select name from team where key = $1", team)
+        teams = {role: str(values.get(role, "")) for role in ("team", "party")}
+        rows = await connection.fetch("select key, name from team where key = any($1)", list(teams.values()))
+    called = {row["key"]: row["name"] for row in rows}
     names = {f"{role}_name": known.get(person, person) for role, person in people.items()}
-    names |= {"recipient_name": address.name, "team_name": team_name or team}
+    names |= {f"{role}_name": called.get(team, team) for role, team in teams.items()}
+    names |= {
+        "recipient_name": address.name,
+        "metric_name": metric_name(str(values.get("metric", "")), claim.language),
+    }
     try:
         subject, body = rendering.render(claim.subject, claim.body, rendering.context(values, names, zone))
     except Invalid as error:

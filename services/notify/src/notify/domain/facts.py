@@ -18,6 +18,7 @@ from opsledger_events.contexts.incident import (
     IncidentHeld,
     IncidentNoted,
     IncidentOpened,
+    IncidentRequesterContacted,
 )
 from opsledger_events.contexts.sla import ClockEvent, PromiseEvent, PromiseMoved, PromiseWithdrawn
 from opsledger_events.envelope import format_instant, parse_instant
@@ -36,6 +37,7 @@ NOTIFIABLE: Final = frozenset(
 
 _INTERNAL: Final[dict[str, frozenset[str]]] = {
     IncidentHeld.type_name: frozenset({"note"}),
+    IncidentRequesterContacted.type_name: frozenset({"note"}),
     IncidentCancelled.type_name: frozenset({"reason"}),
     PromiseMoved.type_name: frozenset({"explanation"}),
     PromiseWithdrawn.type_name: frozenset({"explanation"}),
@@ -62,13 +64,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One event that somebody may have to be told of. `restricted`: not the requester, whatever a rule says."""
+    """One event that somebody may have to be told of. `restricted`: not the requester, whatever a rule says.
+
+    `of_vendor`: what it is about binds a vendor's team, so that telling that team tells nobody of our own.
+    """
 
     subject: Subject
     cause: str
     cause_type: str
     values: dict[str, Value]
     restricted: bool = False
+    of_vendor: bool = False
 
 
 def told_with_its_cause(event: Event) -> bool:
@@ -77,7 +83,11 @@ def told_with_its_cause(event: Event) -> bool:
 
 
 def subject_of_clock(event: ClockEvent) -> Subject:
-    """An SLA event carries its incident, so a notice never waits for the incident's own events."""
+    """An SLA event carries its incident, so a notice never waits for the incident's own events.
+
+    A clock of a team concerns that team, and the assignee only while the incident is with it.
+    """
+    team = event.party or event.team
     return Subject(
         id=event.incident,
         number=event.number,
@@ -85,8 +95,8 @@ def subject_of_clock(event: ClockEvent) -> Subject:
         priority=event.priority,
         organisation=event.organisation,
         service=event.service,
-        team=event.team,
-        assignee=event.assignee,
+        team=team,
+        assignee=event.assignee if event.team == team else None,
         requester=event.requester,
     )
 
@@ -125,7 +135,8 @@ def values_of(event: Event, subject: Subject, happened: datetime) -> dict[str, V
         if isinstance(value, str | int):
             found[name] = value
         elif value is None and _is_flat(type(event).model_fields[name].annotation):
-            found.setdefault(name, "")
+            # A clock's event says all of its incident, whoever the notice concerns: no team is none.
+            found[name] = "" if isinstance(event, ClockEvent) else found.get(name, "")
     return {name: _bounded(value) for name, value in found.items()}
 
 
@@ -143,8 +154,9 @@ def _bounded(value: Value) -> Value:
 
 def notice(event: Event, subject: Subject, cause: str, happened: datetime) -> Notice:
     """What can be said about `event`, which has the id `cause`."""
-    restricted = isinstance(event, IncidentNoted) and not event.public
-    return Notice(subject, cause, event.type_name, values_of(event, subject, happened), restricted)
+    kind = event.kind if isinstance(event, ClockEvent) else "sla"
+    restricted = kind != "sla" or (isinstance(event, IncidentNoted) and not event.public)
+    return Notice(subject, cause, event.type_name, values_of(event, subject, happened), restricted, kind == "uc")
 
 
 def told_to(values: Mapping[str, Value], notice: Notice, *, outsider: bool) -> dict[str, Value]:

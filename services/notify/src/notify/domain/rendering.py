@@ -26,7 +26,15 @@ SUBJECT_LENGTH: Final = 250
 BODY_LENGTH: Final = 50_000
 """Limits in characters: the source as written, and the text as sent, which is cut with an ellipsis."""
 
-NAMES: Final = ("recipient_name", "team_name", "assignee_name", "requester_name", "time_zone")
+NAMES: Final = (
+    "recipient_name",
+    "team_name",
+    "party_name",
+    "assignee_name",
+    "requester_name",
+    "metric_name",
+    "time_zone",
+)
 """Values that are looked up when the mail is sent."""
 
 _ALLOWED: Final = (

@@ -8,7 +8,10 @@ from notify.domain.facts import Notice
 
 @dataclass(frozen=True, slots=True)
 class ActiveRule:
-    """A rule in force. `otherwise`: whom to tell where `recipients` lead to nobody; `language` None: the reader's."""
+    """A rule in force. `otherwise`: whom to tell where `recipients` lead to nobody, or to a vendor's team.
+
+    `language` None: the reader's.
+    """
 
     key: str
     event_type: str
@@ -74,10 +77,10 @@ def resolve(
     as reached through the team. Neither recipients nor missing: the notice is kept from whom the rule names.
     """
     found = _resolve(rule.recipients, notice, teams, reachable)
-    if found.recipients or not found.missing or not rule.otherwise:
-        return found
-    others = _resolve(rule.otherwise, notice, teams, reachable)
-    return Resolution(others.recipients, found.missing + others.missing)
+    nobody = bool(found.missing) and not found.recipients
+    if rule.otherwise and (nobody or notice.of_vendor):
+        return _resolve(rule.recipients + rule.otherwise, notice, teams, reachable)
+    return found
 
 
 def _resolve(

@@ -22,7 +22,8 @@ MOST_RECIPIENTS: Final = 50
 class DefineRule:
     """Define or replace. `recipients`: `team`, `assignee`, `requester`, `contact:<id>` or `team:<key>`.
 
-    `otherwise` (the same kinds) are told where `recipients` lead to nobody; `language` None: each reader's own.
+    `otherwise` (the same kinds) are told where `recipients` lead to nobody, and of a vendor's clock (UC) as well;
+    `language` None: each reader's own. `team` is the incident's; of a team's clock (OLA, UC) the one that it measures.
     """
 
     event_type: str

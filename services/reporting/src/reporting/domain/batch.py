@@ -114,12 +114,15 @@ def _fold_incident(rows: Rows, envelope: Envelope, event: IncidentFact) -> None:
 def _fold_clock(rows: Rows, envelope: Envelope, event: ClockFact) -> None:
     clock = rows.clocks.get(envelope.subject)
     if clock is None:
-        clock = rows.clocks[envelope.subject] = ClockRow(envelope.subject, event.incident, event.metric)
+        clock = rows.clocks[envelope.subject] = ClockRow(
+            envelope.subject, event.incident, event.metric, event.kind, event.party or None
+        )
         if event.incident not in rows.incidents:  # of a clock that exists, the incident exists
             rows.incidents[event.incident] = IncidentRow(event.incident, number=event.number)
             rows.stubs.add(event.incident)
     fold_clock(clock, event, envelope.time, envelope.organisation)
     rows.name_team(clock.team)
+    rows.name_team(clock.party)
     rows.organisations.add(clock.organisation)
     rows.services.add(clock.service)
 

@@ -19,6 +19,7 @@ from opsledger_events.contexts.sla import (
     SLAClockResumed,
     SLAClockRetargeted,
     SLAClockStarted,
+    SLAClockTermsChanged,
     SLAMet,
     SLAMissed,
     SLAWarningReached,
@@ -36,6 +37,7 @@ ClockFact = (
     | SLABreachWithdrawn
     | SLAClockRestated
     | SLAClockRescheduled
+    | SLAClockTermsChanged
     | SLAMet
     | SLAMissed
     | SLAClockContinued
@@ -81,9 +83,12 @@ def fold_clock(row: ClockRow, event: ClockFact, time: datetime, organisation: st
             row.warned_at = row.warned_at or when
         case SLABreachWithdrawn():
             if event.target_seconds is None or event.target_seconds == row.target_seconds:
-                row.breached_at, row.provisional, row.withdrawn = None, False, True
+                row.breached_at, row.provisional = None, False
+            row.withdrawn = row.withdrawn or row.breached_at is None
         case SLAClockRestated() | SLAClockRescheduled():
-            pass
+            pass  # `standing` says it all
+        case SLAClockTermsChanged():
+            row.agreement_id, row.agreement_revision = event.agreement, event.agreement_revision
         case SLAClockContinued():
             row.stopped_at, row.met, row.overrun_seconds = None, None, None
             row.elapsed_seconds, row.due_at, row.paused = event.elapsed_seconds, event.due_at, False

@@ -1,17 +1,22 @@
 """Indicators of how incidents are handled: times, first contact, moves, reopenings, repeats."""
 
+from dataclasses import replace
 from typing import Final
 
 from reporting.domain.indicator import (
     CANCELLED,
     CANCELLED_ZH,
     CATEGORY_OF_INCIDENT,
+    EACH_CLOCK,
+    EACH_CLOCK_ZH,
     LATEST,
     LATEST_ZH,
     NO_CLOCK,
     NO_CLOCK_ZH,
     WALL,
     WALL_ZH,
+    WORKING,
+    WORKING_ZH,
     Indicator,
     Words,
 )
@@ -67,25 +72,47 @@ MTTR_WORKING: Final = Indicator(
     en=Words(
         "Mean working time to resolve (平均解决工时)",
         "sum(elapsed_seconds of the resolution clock) / number of such clocks that stopped",
-        "Resolution clocks that stopped in the period and run no more; incidents without such a promise have none. "
-        "Cancelled clocks count nowhere.",
-        "Working seconds of each agreement's calendar, agreed pauses excluded",
+        "Resolution clocks of agreements with customers that stopped in the period and run no more; incidents without "
+        f"such a promise have none. Cancelled clocks count nowhere. {EACH_CLOCK}",
+        WORKING,
     ),
     zh=Words(
         "平均解决工时",
         "解决时钟已用秒数之和 / 已停止的解决时钟数",
-        "期间内停止且未再运行的解决时钟；没有解决承诺的事件没有时钟。已取消的时钟不计。",
-        "各协议日历的工作时间秒数，扣除约定的暂停",
+        f"期间内停止且未再运行的、与客户协议的解决时钟；没有解决承诺的事件没有时钟。已取消的时钟不计。{EACH_CLOCK_ZH}",
+        WORKING_ZH,
     ),
     value="value_seconds",
     table="fact_sla_clock",
     key="f.clock_id",
     instant="f.stopped_at",
-    included="f.cancelled_at is null and f.metric = 'resolution' and f.met is not null",
+    included="f.cancelled_at is null and f.kind = 'sla' and f.metric = 'resolution' and f.met is not null",
     numerator="f.elapsed_seconds",
     denominator="1",
     spread="f.elapsed_seconds",
     category=CATEGORY_OF_INCIDENT,
+)
+
+TIME_TO_CONTACT: Final = replace(
+    MTTR_WORKING,
+    name="time-to-contact",
+    en=Words(
+        "Time from dispatch to first contact (派单至首次联系用时, R2)",
+        "sum(elapsed_seconds of the contact clock) / number of such clocks that stopped",
+        "Contact clocks of agreements with customers that stopped in the period: from the dispatch to a team until the "
+        "requester was spoken to. `in_time` of them did so within the target; `sla-attainment` with `metric` contact "
+        "counts those that are late and still wait too. Cancelled clocks count nowhere.",
+        WORKING,
+    ),
+    zh=Words(
+        "派单至首次联系用时（R2）",
+        "首次联系时钟已用秒数之和 / 已停止的首次联系时钟数",
+        "期间内停止的、与客户协议的首次联系时钟：从派单到团队起，到与报告人通话止。其中按时的计入 in_time；"
+        "sla-attainment 的 metric 取 contact 时，已超时仍未联系的也计入。已取消的时钟不计。",
+        WORKING_ZH,
+    ),
+    included="f.cancelled_at is null and f.kind = 'sla' and f.metric = 'contact' and f.met is not null",
+    details={"in_time": "f.met::integer"},
 )
 
 FIRST_REPLY: Final = Indicator(

@@ -14,9 +14,11 @@ from opsledger_events.contexts.incident import (
     IncidentOpened,
     IncidentPrioritised,
     IncidentReopened,
+    IncidentRequesterContacted,
     IncidentResolved,
     IncidentResumed,
     IncidentStarted,
+    IncidentWorkaroundProvided,
 )
 from reporting.domain.days import NO_DATE, date_key, whole_seconds
 from reporting.domain.rows import IncidentRow, priority_key
@@ -35,6 +37,8 @@ IncidentFact = (
     | IncidentClosed
     | IncidentCancelled
     | IncidentGrouped
+    | IncidentRequesterContacted
+    | IncidentWorkaroundProvided
 )
 FACTS: Final = get_args(IncidentFact)
 
@@ -93,6 +97,10 @@ def fold_incident(
             row.state, row.cancelled_at = "cancelled", time
         case IncidentGrouped():
             row.parent_incident_id, row.parent_number = event.parent, event.parent_number
+        case IncidentRequesterContacted():
+            row.first_contact_at = row.first_contact_at or time
+        case IncidentWorkaroundProvided():
+            row.workaround_at = row.workaround_at or time
         case _:
             assert_never(event)
     row.last_event_at = time

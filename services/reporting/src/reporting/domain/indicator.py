@@ -13,6 +13,7 @@ Name = Literal[
     "mtta",
     "mttr",
     "mttr-working",
+    "time-to-contact",
     "first-reply",
     "first-contact-resolution",
     "sla-attainment",
@@ -47,7 +48,8 @@ class Indicator:
     `moment`: facts are counted over a period by `instant`, or as they stood at an instant, or only as they stand now.
     `numerator` and `denominator` are what one row adds, whole numbers; nothing where there is no denominator. `details`
     are sums that go out beside them. `spread` is an expression whose median and ninth decile are told; empty: none.
-    `within` is the default of `within_days`, which `{within}` stands for; `key` is text, one for each row.
+    `within` is the default of `within_days`, which `{within}` stands for; `key` is text, one for each row. `of_clocks`:
+    it is told for one kind of agreement and, where asked, one metric. `team` is the key by which it knows a team.
     """
 
     name: Name
@@ -68,7 +70,8 @@ class Indicator:
     within: int = 0
     number: str = "i.number"
     title: str = "i.title"
-    has_metric: bool = False
+    team: str = "f.team_key"
+    of_clocks: bool = False
 
     @property
     def told(self) -> tuple[str, ...]:
@@ -84,4 +87,11 @@ WALL: Final = "Wall seconds, holds included"
 WALL_ZH: Final = "自然时间秒数，含挂起"
 NO_CLOCK: Final = "None; counts"
 NO_CLOCK_ZH: Final = "无，仅计数"
+WORKING: Final = "Working seconds of each agreement's calendar, agreed pauses excluded"
+WORKING_ZH: Final = "各协议日历的工作时间秒数，扣除约定的暂停"
+EACH_CLOCK: Final = (
+    "Each clock counts by itself: where an agreement begins a second one for a reopening, or one for each update or "
+    "team, an incident counts once for each of them."
+)
+EACH_CLOCK_ZH: Final = "逐个时钟计数：协议规定重开时另起时钟，或按每次反馈、每个团队各有时钟的，同一事件计多次。"
 CATEGORY_OF_INCIDENT: Final = "(select i.category from fact_incident i where i.incident_id = f.incident_id)"

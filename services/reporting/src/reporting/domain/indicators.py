@@ -11,6 +11,7 @@ from reporting.domain.handling import (
     REASSIGNMENT_RATE,
     REOPEN_RATE,
     REPEAT_RATE,
+    TIME_TO_CONTACT,
 )
 from reporting.domain.indicator import Indicator
 from reporting.domain.standing import (
@@ -29,6 +30,7 @@ INDICATORS: Final[dict[str, Indicator]] = {
         MTTA,
         MTTR,
         MTTR_WORKING,
+        TIME_TO_CONTACT,
         FIRST_REPLY,
         FIRST_CONTACT,
         SLA_ATTAINMENT,

@@ -72,6 +72,8 @@ class IncidentRow:
     first_reply_at: datetime | None = None
     seconds_to_first_reply: int | None = None
     first_resolved_at: datetime | None = None
+    first_contact_at: datetime | None = None
+    workaround_at: datetime | None = None
     hold_count: int = 0
     stretch_count: int = 0
     stretch_began_at: datetime | None = None
@@ -83,11 +85,16 @@ class IncidentRow:
 
 @dataclass(slots=True)
 class ClockRow:
-    """One service level clock. Organisation, team and priority are as the clock's latest event named them."""
+    """One service level clock. Organisation, team and priority are as the clock's latest event named them.
+
+    `party` is the team that an `ola` or `uc` clock measures.
+    """
 
     clock_id: str
     incident_id: str
     metric: str
+    kind: str = "sla"
+    party: str | None = None
     incident_number: str | None = None
     agreement_id: str | None = None
     agreement_revision: int | None = None

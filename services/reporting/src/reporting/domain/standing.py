@@ -7,8 +7,12 @@ from reporting.domain.indicator import (
     CANCELLED,
     CANCELLED_ZH,
     CATEGORY_OF_INCIDENT,
+    EACH_CLOCK,
+    EACH_CLOCK_ZH,
     NO_CLOCK,
     NO_CLOCK_ZH,
+    WORKING,
+    WORKING_ZH,
     Indicator,
     Words,
 )
@@ -32,22 +36,32 @@ def _aged(least: timedelta, below: timedelta | None) -> str:
     return f"({age} >= interval '{least.days} days'{upper})::integer"
 
 
+_KINDS: Final = (
+    "Only agreements with customers unless `kind` is ola (own teams) or uc (vendors' teams, R83), whose team is the "
+    "one that is measured, wherever the incident is now. All metrics together unless `metric` names one."
+)
+_KINDS_ZH: Final = (
+    "只统计与客户的协议，除非 kind 为 ola（内部团队）或 uc（供应商团队，R83）；"
+    "这两类的团队指被衡量的团队，与事件现在哪个团队无关。未指定 metric 时各指标合计。"
+)
+_MEASURED: Final = "case when f.kind = 'sla' then f.team_key else f.party_key end"
+
 SLA_ATTAINMENT: Final = Indicator(
     name="sla-attainment",
     en=Words(
         "SLA attainment (服务级别达标率)",
         "met / (met + missed + breached and still running)",
         "Clocks decided in the period: a kept promise at the instant it was kept, a broken one at the instant "
-        "its target passed, even while it still runs. Withdrawn breaches and cancelled clocks do not count. Response "
-        "and resolution clocks together unless `metric` names one.",
-        "Working seconds of each agreement's calendar, agreed pauses excluded",
+        "its target passed, even while it still runs. Withdrawn breaches and cancelled clocks do not count. "
+        f"{_KINDS} {EACH_CLOCK}",
+        WORKING,
     ),
     zh=Words(
         "服务级别达标率",
         "达标 / (达标 + 未达标 + 已超时仍在运行)",
         "期间内判定的时钟：达标的按完成时刻，超时的按目标到期时刻，即使仍在运行。已撤销的超时和已取消的时钟不计。"
-        "未指定 metric 时响应与解决时钟合计。",
-        "各协议日历的工作时间秒数，扣除约定的暂停",
+        f"{_KINDS_ZH}{EACH_CLOCK_ZH}",
+        WORKING_ZH,
     ),
     value="ratio",
     table="fact_sla_clock",
@@ -62,7 +76,8 @@ SLA_ATTAINMENT: Final = Indicator(
         "provisional": "f.provisional::integer",
     },
     category=CATEGORY_OF_INCIDENT,
-    has_metric=True,
+    team=_MEASURED,
+    of_clocks=True,
 )
 
 SLA_AT_RISK: Final = Indicator(
@@ -72,15 +87,15 @@ SLA_AT_RISK: Final = Indicator(
         "running clocks that reached the first warning of their agreement / running clocks that are not breached",
         "Clocks that run or are paused now, have a target and have not breached it. The risk begins at the share of "
         "the target at which the agreement warns first, 75 % by default; a warning of an earlier target counts too. "
-        "The mart keeps the present only, so no past instant can be asked for.",
-        "Working seconds of each agreement's calendar, agreed pauses excluded",
+        f"The mart keeps the present only, so no past instant can be asked for. {_KINDS}",
+        WORKING,
     ),
     zh=Words(
         "服务级别临近超时",
         "已到首次预警的运行中时钟 / 未超时的运行中时钟",
         "当前运行或暂停、有目标且未超时的时钟。风险从协议的首次预警比例开始，默认 75 %；先前目标的预警也计入。"
-        "只保存现状，不能查询过去时刻。",
-        "各协议日历的工作时间秒数，扣除约定的暂停",
+        f"只保存现状，不能查询过去时刻。{_KINDS_ZH}",
+        WORKING_ZH,
     ),
     value="ratio",
     table="fact_sla_clock",
@@ -92,7 +107,8 @@ SLA_AT_RISK: Final = Indicator(
     denominator="1",
     moment="now",
     category=CATEGORY_OF_INCIDENT,
-    has_metric=True,
+    team=_MEASURED,
+    of_clocks=True,
 )
 
 BACKLOG: Final = Indicator(

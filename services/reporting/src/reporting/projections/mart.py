@@ -30,9 +30,10 @@ _SUBJECT: Final = (TEAM, ORGANISATION, SERVICE)
 _REQUESTER: Final = Naming("requester", "person")
 _ASSIGNEE: Final = Naming("assignee", "person")
 _ACTOR: Final = Naming("actor", "person")
+_PARTY: Final = Naming("party", "team")
 
-INCIDENTS: Final = RowTable(IncidentRow, "fact_incident", "incident_row_2", names=(*_SUBJECT, _REQUESTER, _ASSIGNEE))
-CLOCKS: Final = RowTable(ClockRow, "fact_sla_clock", "clock_row_2", names=_SUBJECT)
+INCIDENTS: Final = RowTable(IncidentRow, "fact_incident", "incident_row_3", names=(*_SUBJECT, _REQUESTER, _ASSIGNEE))
+CLOCKS: Final = RowTable(ClockRow, "fact_sla_clock", "clock_row_3", names=(*_SUBJECT, _PARTY))
 NOTIFICATIONS: Final = RowTable(NotificationRow, "fact_notification", "notification_row")
 EVENTS: Final = RowTable(EventRow, "fact_incident_event", "event_row", key=2, names=(_ACTOR, *_SUBJECT))
 STRETCHES: Final = RowTable(
@@ -135,7 +136,7 @@ _KEYS: Final = tuple(f"{name}_key" for name in ("team", "organisation", "service
 
 MART: Final = Projection(
     name="mart",
-    version=2,
+    version=3,
     reads=READS,
     tables=(
         Table("dim_team", ("team",), volatile=("team_key",)),
@@ -155,7 +156,7 @@ MART: Final = Projection(
             ),
         ),
         Table("fact_incident", ("incident_id",), volatile=(*_KEYS, "requester_key", "assignee_key")),
-        Table("fact_sla_clock", ("clock_id",), volatile=_KEYS),
+        Table("fact_sla_clock", ("clock_id",), volatile=(*_KEYS, "party_key")),
         Table("fact_notification", ("delivery_id",), volatile=("team_key",)),
         Table("fact_incident_event", ("incident_id", "version"), volatile=(*_KEYS, "actor_key")),
         Table("fact_incident_stretch", ("incident_id", "stretch_no"), volatile=_KEYS),
@@ -166,7 +167,7 @@ MART: Final = Projection(
 
 SUBSCRIPTION: Final = Subscription(
     name="mart",
-    version=2,
+    version=3,
     contexts=("incident", "sla", "notify", "cmdb"),
     reads=READS,
     handle=handle,

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from opsledger_events.contexts.sla import AgreementDefined
+from opsledger_events.contexts.sla import AgreementDefined, AgreementKind
 from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
 from opsledger_runtime.store import Transaction
@@ -23,10 +23,13 @@ def add_agreement_routes(router: APIRouter, running: "Running") -> None:
 
     @router.get("/agreements")
     async def list_agreements(
-        look: Annotated[Look, doors.query("agreement.read")], limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+        look: Annotated[Look, doors.query("agreement.read")],
+        kind: AgreementKind | None = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> Page[dict[str, Any]]:
         """Agreements by id: those for everybody and those of the caller's organisations."""
-        return await definitions(look, "agreement", limit, cursor)
+        return await definitions(look, "agreement", limit, cursor, of_kind=kind)
 
     @router.get("/agreements/{agreement}")
     async def get_agreement(agreement: UUID, look: Annotated[Look, doors.query("agreement.read")]) -> Response:

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined
+from opsledger_events.contexts.sla import CalendarDefined
 from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, RuleViolated
 from opsledger_runtime.http import Answer, Ask, Cursor, Limit, Look, Page
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
@@ -21,10 +21,11 @@ from sla.calendars import asked_of, definition_of
 from sla.day_files.csv_file import read_csv
 from sla.day_files.ics_file import read_ics
 from sla.day_files.report import Report
+from sla.domain.agreements import unreachable
 from sla.domain.calendar import Calendar, calendar_from, local_date
 from sla.domain.calendar.days import FIRST_YEAR, LAST_YEAR
 from sla.domain.commands import DefineCalendar
-from sla.domain.definitions import DEFINITION, reaches
+from sla.domain.definitions import DEFINITION
 from sla.messages import ZH
 from sla.projections.definitions import agreements_on
 
@@ -184,13 +185,9 @@ async def _check_agreements(tx: Transaction, calendar: str, command: DefineCalen
     """Hours too rare for the agreements that name the calendar would leave their incidents without a due date."""
     wanted = calendar_from(command.definition)
     for agreement in await agreements_on(tx.connection, calendar):
-        if not all(reaches(wanted, tx.now, seconds) for seconds in _longest(agreement)):
+        if unreachable(agreement.targets, wanted, tx.now):
             raise RuleViolated(
                 f"The agreement “{agreement.name}” has a target that these hours never reach. Open more hours, or"
                 " shorten the target first.",
                 rule="target_out_of_reach",
             )
-
-
-def _longest(agreement: AgreementDefined) -> list[int]:
-    return [max(one.get("response_seconds") or 0, one.get("resolution_seconds") or 0) for one in agreement.targets]

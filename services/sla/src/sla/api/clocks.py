@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from opsledger_events.contexts.sla import AgreementKind, Metric
 from opsledger_runtime.errors import NotFound
 from opsledger_runtime.http import Cursor, Limit, Look, Page, decode_cursor
 from opsledger_runtime.http.pages import DEFAULT_LIMIT
@@ -25,7 +26,9 @@ def add_clock_routes(router: APIRouter, running: "Running") -> None:
         look: Annotated[Look, doors.query("clock.read")],
         incident: Annotated[str | None, Query(max_length=200, description="The incident's id or its number.")] = None,
         state: Literal["running", "paused", "stopped", "cancelled"] | None = None,
-        metric: Literal["response", "resolution"] | None = None,
+        metric: Metric | None = None,
+        kind: AgreementKind | None = None,
+        party: Annotated[str | None, Query(max_length=100, description="Team of an ola or uc clock.")] = None,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> Page[ClockView]:
@@ -35,12 +38,15 @@ def add_clock_routes(router: APIRouter, running: "Running") -> None:
             f"{SELECT} where ($1::text[] is null or organisation = any($1))"
             " and ($2::text is null or clock.incident = $2 or clock.number = $2)"
             " and ($3::text is null or state = $3) and ($4::text is null or metric = $4)"
-            " and ($5::timestamptz is null or (started_at, id) > ($5, $6::text))"
-            " order by started_at, id limit $7",
+            " and ($5::text is null or clock.kind = $5) and ($6::text is null or party = $6)"
+            " and ($7::timestamptz is null or (started_at, id) > ($7, $8::text))"
+            " order by started_at, id limit $9",
             look.organisations(),
             incident,
             state,
             metric,
+            kind,
+            party,
             *after,
             limit + 1,
         )

@@ -71,14 +71,18 @@ async def definitions(
     limit: int,
     cursor: str | None,
     show: Callable[[dict[str, Any]], dict[str, Any]] = as_it_is,
+    *,
+    of_kind: str | None = None,
 ) -> Page[dict[str, Any]]:
-    """A page of them, by id."""
+    """A page of them, by id; `of_kind`: agreements of this kind alone."""
     after = None if cursor is None else decode_cursor(cursor, str)[0]
     rows = await look.pool.fetch(
-        f"{_select(kind)} and ($2::text is null or {kind}.id > $2) order by {kind}.id limit $3",
+        f"{_select(kind)} and ($2::text is null or {kind}.id > $2)"
+        f" and ($4::text is null or coalesce(definition->>'kind', 'sla') = $4) order by {kind}.id limit $3",
         look.organisations(),
         after,
         limit + 1,
+        of_kind,
     )
     return look.page(rows, limit, lambda row: (row["id"],), lambda row: show(_shown(row)))
 

@@ -9,38 +9,67 @@ from uuid import UUID
 from pydantic import Field
 
 from opsledger_events import names
+from opsledger_events.contexts.sla import AgreementKind, ReopenPolicy, RetargetPolicy
 from opsledger_runtime.auth import Caller
 from opsledger_runtime.errors import FieldError, Forbidden, Invalid, NotFound, RuleViolated
 from sla.api.definitions import Body, Name, Whole
 from sla.domain.calendar import Calendar
 from sla.domain.commands import DefineAgreement
-from sla.projections.definitions import latest_calendar
+from sla.domain.selection import same_selectors
+from sla.projections.definitions import latest_calendar, present_agreements
 
 _LONGEST = 10 * 366 * 86400
 Seconds = Annotated[int, Field(strict=True, le=_LONGEST)]
 
 
+class By(Body):
+    """The so-manieth working day after the day it counts from, at HH:MM local, or when that day closes."""
+
+    working_days: Whole
+    at: Annotated[str, Field(max_length=20)] | None = None
+
+
 class Target(Body):
-    """What is promised for a priority (1 is the highest), in seconds of working time."""
+    """What is promised for a priority (1 is the highest): for a metric seconds of working time, or by a working day."""
 
     priority: Whole
     response_seconds: Seconds | None = None
+    response_by: By | None = None
+    contact_seconds: Seconds | None = None
+    contact_by: By | None = None
+    ownership_seconds: Seconds | None = None
+    ownership_by: By | None = None
+    update_seconds: Seconds | None = None
+    update_by: By | None = None
+    workaround_seconds: Seconds | None = None
+    workaround_by: By | None = None
     resolution_seconds: Seconds | None = None
+    resolution_by: By | None = None
 
 
 class AgreementTerms(Body):
-    """An agreement but for its calendar. Without organisation and service it is the one for everybody else."""
+    """An agreement but for its calendar. It is for the incidents that its selectors name; without any, for all.
+
+    `ola` and `uc` are of the team that has the incident: own, or a vendor's, which `uc` has to name.
+    """
 
     name: Name
+    kind: AgreementKind = "sla"
     targets: Annotated[list[Target], Field(max_length=20)]
     pausing_reasons: Annotated[list[Annotated[str, Field(max_length=100)]], Field(max_length=50)] = Field(default=[])
     warning_percent: Annotated[list[Whole], Field(max_length=20)] = Field(default=[])
+    team: names.OpaqueId | None = None
     organisation: names.OpaqueId | None = None
     service: names.Name | None = None
+    category: names.Name | None = None
+    criticality: Annotated[str, Field(max_length=40)] | None = None
+    priorities: Annotated[list[Whole], Field(max_length=20)] = Field(default=[])
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
 
 
 class AgreementBody(AgreementTerms):
-    """An agreement. Without organisation and service it is the one for everybody else."""
+    """An agreement. It is for the incidents that its selectors name; without any, for all."""
 
     calendar: UUID
 
@@ -78,28 +107,26 @@ async def agreement_command(
     """The command that defines it under an id, or under a new one.
 
     Raises:
-        RuleViolated: another agreement is for the same organisation and service.
+        RuleViolated: another agreement of the kind has the same selectors.
     """
-    other = await connection.fetchval(
-        "select name from agreement where organisation is not distinct from $1 and service is not distinct from $2"
-        " and ($3::text is null or id <> $3)",
-        body.organisation,
-        body.service,
-        None if agreement is None else str(agreement),
-    )
-    if other is not None:
-        raise RuleViolated(
-            f"The agreement “{other}” is for the same organisation and service. Replace that one or choose others.",
-            rule="selector_taken",
-        )
-    return DefineAgreement(
-        name=body.name,
+    command = DefineAgreement(
+        **body.model_dump(include=_AS_ASKED),
         calendar_id=calendar_id,
         calendar=calendar,
         targets=tuple(target.model_dump(exclude_none=True) for target in body.targets),
         pausing_reasons=tuple(body.pausing_reasons),
         warning_percent=tuple(body.warning_percent),
+        priorities=tuple(body.priorities),
         at=at,
-        organisation=body.organisation,
-        service=body.service,
     )
+    for other in await present_agreements(connection):
+        if other.id != str(agreement) and same_selectors(other.agreement, command):
+            raise RuleViolated(
+                f"The agreement “{other.agreement.name}” is of the same kind and for the same incidents. Replace that"
+                " one, or choose other selectors.",
+                rule="selector_taken",
+            )
+    return command
+
+
+_AS_ASKED = {"name", "kind", "team", "organisation", "service", "category", "criticality", "retarget", "reopen"}

@@ -23,7 +23,7 @@ from sla.calendars import definition_of
 from sla.domain.calendar import Calendar, always_open, calendar_from
 from sla.domain.commands import DefineCalendar
 from sla.domain.definitions import DefinitionState, define_agreement, define_calendar
-from sla.domain.preview import promise
+from sla.domain.preview import METRICS, promise
 from sla.preview_findings import Period, Place, Wanted
 from sla.previewing import run
 
@@ -147,6 +147,13 @@ async def _draft(
     defined = next(iter(define_agreement(command, state)), state.definition)
     if not isinstance(defined, AgreementDefined):
         raise TypeError(f"{defined!r} is no agreement")
+    if defined.kind != "sla":
+        problem = FieldError("/kind", "Preview an agreement with a customer: sla.")
+        raise Invalid(
+            "A preview shows agreements with customers. Those of teams and vendors take effect when they are defined.",
+            [problem],
+            code="preview_of_customers",
+        )
     return defined, calendar
 
 
@@ -192,6 +199,6 @@ def _days(asked: Asked) -> tuple[datetime | None, datetime | None]:
 
 def _place(cursor: str, most: int) -> Place:
     at, incident, metric, seen = decode_cursor(cursor, datetime, str, int, int)
-    if metric not in (0, 1) or not 0 <= seen <= most:
+    if not 0 <= metric < len(METRICS) or not 0 <= seen <= most:
         raise Invalid("The cursor is not one of this list. Begin again without it.", code="bad_cursor")
     return Place(at, incident, metric, seen)

@@ -68,7 +68,8 @@ class TraceLine(BaseModel):
 class TraceMove(BaseModel):
     """The due instant moved.
 
-    `because` of a `pause`, another `target`, the time `standing` still, the `calendar`, or `several` changes.
+    `because` of a `pause`, another `target`, the time `standing` still, a revision of the `calendar` or `agreement`, or
+    `several` changes.
     """
 
     because: str
@@ -110,13 +111,18 @@ class TraceNamed(BaseModel):
 
 
 class ClockExplanation(BaseModel):
-    """A clock explained line by line. Sentences give times in the calendar's `time_zone`."""
+    """A clock explained line by line; `party` is the team that an ola or uc clock measures.
+
+    Sentences give times in the calendar's `time_zone`.
+    """
 
     id: str
     incident: str
     number: str
     title: str | None
     metric: str
+    kind: str
+    party: str | None
     language: str
     time_zone: str
     as_of: datetime
@@ -155,6 +161,8 @@ def trace_routes(running: "Running") -> APIRouter:
             number=row["number"],
             title=row["title"],
             metric=row["metric"],
+            kind=row["kind"],
+            party=row["party"],
             language=language,
             time_zone=told.calendar.time_zone,
             as_of=told.as_of,
@@ -182,7 +190,8 @@ def trace_routes(running: "Running") -> APIRouter:
         """The same as a time line, 900 pixels wide: working hours, pauses, targets, warnings, breach."""
         row, _, told = await _account(look, clock, as_of, known_at)
         language = _language(look, lang)
-        drawn = picture(told, language, row["number"], row["metric"])
+        whose = None if row["kind"] == "sla" else f"{row['kind'].upper()} {row['party']}"
+        drawn = picture(told, language, row["number"], row["metric"], whose)
         return Response(drawn, media_type="image/svg+xml", headers={**_SVG_HEADERS, "Content-Language": language})
 
     return router

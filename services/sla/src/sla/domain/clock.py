@@ -12,6 +12,11 @@ Rules that a reader may ask for:
 - Of several thresholds passed at one instant the highest is announced; a breach outranks every warning.
 - A verdict stands: a target given while the clock is stopped changes nothing.
 - The time between stop and continuation does not count.
+- What another target means for a clock that runs is the agreement's re-target policy: it counts from the opening or
+  from the change, the share that is used stays used, or what remained stays. The first target counts from the opening.
+- A reopening continues the clock. Where the agreement restarts it, it is granted its target anew from there: elapsed
+  time goes on, and the target with it, so that nothing counted is taken back. A third policy leaves the clock stopped.
+- A target by day is worth the working time up to that day, and a pause moves it by what it takes away.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,18 +25,22 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
+from opsledger_events.contexts.sla import ReopenPolicy, RetargetPolicy
 from sla.domain.calendar import Calendar, add, elapsed
+from sla.domain.targets import Target, worth
 
 FactKind = Literal["opened", "held", "resumed", "targeted", "stopped", "continued", "cancelled", "rescheduled"]
 State = Literal["running", "paused", "stopped", "cancelled"]
 ZERO = timedelta(0)
+_SECOND = timedelta(seconds=1)
+_US = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """Something that happened to the clock at `at`; `event` is the id of the event that told it.
 
-    `opened` and `targeted` carry a target in seconds of working time (None: none agreed), `held` a reason.
+    `opened` and `targeted` carry the target that is agreed (None: none), `held` a reason.
     `rescheduled` changes nothing by itself: the terms are others, and what is told of before it comes late.
     `order` tells apart what happened at one instant.
     """
@@ -41,16 +50,18 @@ class Fact:
     event: str = ""
     order: int = 0
     reason: str | None = None
-    target: int | None = None
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was agreed: the working time, the hold reasons that pause, the percentages to warn at."""
+    """What was agreed: the working time, the hold reasons that pause, the percentages to warn at, the policies."""
 
     calendar: Calendar
     pausing: frozenset[str]
     warning_percent: tuple[int, ...] = ()
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +93,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the clock shows at an instant. `due` is None while paused short of the target, or without one."""
+    """What the clock shows at an instant. `due` is None while paused short of the target, or without one.
+
+    `agreed` is what the agreement says, `target` the working time in seconds, from the clock's beginning, that it is
+    due after: the two differ where a target is by day, counts from a change, or was granted anew.
+    """
 
     state: State
+    agreed: Target | None
     target: int | None
     elapsed: timedelta
     due: datetime | None
@@ -114,8 +130,38 @@ class _Segment:
 class _Walk:
     segments: list[_Segment] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    agreed: Target | None = None
     target: int | None = None
     met: bool | None = None
+    granted: tuple[datetime, timedelta] | None = None
+
+    def take(self, fact: Fact, spent: timedelta, terms: Terms) -> None:
+        """The target after a fact that left the clock running or paused, with `spent` on it."""
+        if self.granted is None or (fact.kind == "continued" and terms.reopen == "restart"):
+            self.granted = (fact.at, spent)
+            if fact.kind == "continued":
+                self._count(self.agreed, fact.at, spent, terms)
+        if fact.kind not in ("opened", "targeted") or (fact.target == self.agreed and self.target is not None):
+            return
+        self.agreed = fact.target
+        if self.target is None or fact.target is None or terms.retarget == "from_opening":
+            self._count(fact.target, *self.granted, terms)
+        elif terms.retarget == "from_change":
+            self._count(fact.target, fact.at, spent, terms)
+        elif terms.retarget == "proportional":
+            self._share(fact.target, fact.at, spent, terms)
+
+    def _count(self, agreed: Target | None, since: datetime, spent: timedelta, terms: Terms) -> None:
+        self.target = None if agreed is None else -(-(spent + worth(agreed, terms.calendar, since)) // _SECOND)
+
+    def _share(self, agreed: Target, at: datetime, spent: timedelta, terms: Terms) -> None:
+        """What is used up stays used up: a target that was exceeded stays."""
+        before = self.granted[1] if self.granted else ZERO
+        whole = timedelta(seconds=self.target or 0) - before
+        left = whole - (spent - before)
+        if left > ZERO:
+            share = worth(agreed, terms.calendar, at) // _US * (left // _US) // (whole // _US)
+            self.target = -(-(spent + share * _US) // _SECOND)
 
 
 def read(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
@@ -137,6 +183,7 @@ def _shown(walk: _Walk, terms: Terms, now: datetime, trace: tuple[Interval, ...]
     breach = next((mark for mark in passed if mark.percent is None and mark.target == walk.target), None)
     return Reading(
         state=last.state,
+        agreed=walk.agreed,
         target=walk.target,
         elapsed=last.before + (elapsed(terms.calendar, last.start, now) if last.state == "running" else ZERO),
         due=breach.due if breach else _due(walk.segments, terms.calendar, walk.target),
@@ -156,24 +203,20 @@ def marks(facts: Iterable[Fact], terms: Terms) -> tuple[Mark, ...]:
     return tuple(sorted(walk.marks, key=lambda mark: (mark.at, mark.percent or 101)))
 
 
-def target_after(facts: Iterable[Fact], pausing: frozenset[str]) -> int | None:
-    """The target that applies after all facts."""
+def agreed_after(facts: Iterable[Fact], pausing: frozenset[str]) -> Target | None:
+    """What is agreed after all facts."""
     state: State | None = None
     reason: str | None = None
-    target: int | None = None
+    agreed: Target | None = None
     for fact in _in_order(facts):
         state, reason = _next_state(state, reason, fact, pausing) or (state, reason)
-        target = _next_target(state, target, fact)
-    return target
+        if fact.kind in ("opened", "targeted") and state in ("running", "paused"):
+            agreed = fact.target
+    return agreed
 
 
 def _in_order(facts: Iterable[Fact]) -> list[Fact]:
     return sorted(facts, key=lambda fact: (fact.at, fact.order))
-
-
-def _next_target(state: State | None, target: int | None, fact: Fact) -> int | None:
-    """The target after a fact that left the clock in `state`."""
-    return fact.target if fact.kind in ("opened", "targeted") and state in ("running", "paused") else target
 
 
 @lru_cache(maxsize=256)
@@ -197,7 +240,8 @@ def _walked(facts: Sequence[Fact], terms: Terms) -> _Walk:
             walk.met = (None, walk.target) not in known if judged else None
         if state is None:
             continue
-        walk.target = _next_target(state, walk.target, fact)
+        if state in ("running", "paused") and (fact.kind != "continued" or after is not None):
+            walk.take(fact, spent, terms)
         end = ordered[index + 1].at if index + 1 < len(ordered) else None
         segment = _Segment(fact.at, end, state, reason, cause, spent)
         walk.segments.append(segment)

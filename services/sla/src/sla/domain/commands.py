@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from opsledger_events.contexts.sla import Metric
+from opsledger_events.contexts.sla import AgreementKind, Metric, ReopenPolicy, RetargetPolicy
 from sla.domain.calendar import Calendar
 from sla.domain.clock import Fact
+from sla.domain.targets import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +39,35 @@ class ClockCommand:
     cause: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartClock(ClockCommand):
-    """Count from `started_at`. `earlier`: what happened before `at`, where the first target came after the opening."""
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a clock is computed with, by name and by value."""
 
-    metric: Metric
     agreement: str
     agreement_revision: int
-    calendar_id: str
+    calendar: str
     calendar_revision: int
     time_zone_database: str
-    target_seconds: int
     warning_percent: tuple[int, ...]
     pausing_reasons: tuple[str, ...]
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
+    chosen_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartClock(ClockCommand):
+    """Count from `started_at`. `earlier`: what happened before `at`, where the first target came after the opening.
+
+    `party`: the team that an `ola` or `uc` clock measures.
+    """
+
+    metric: Metric
+    agreed: Agreed
+    target: Target
     started_at: datetime
+    kind: AgreementKind = "sla"
+    party: str | None = None
     earlier: tuple[Fact, ...] = ()
 
 
@@ -71,7 +87,7 @@ class ResumeClock(ClockCommand):
 class RetargetClock(ClockCommand):
     """Another target applies; None: none is agreed for the new priority, and the clock counts nowhere."""
 
-    target_seconds: int | None
+    target: Target | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +97,9 @@ class StopClock(ClockCommand):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContinueClock(ClockCommand):
-    """It was not done after all. `target_seconds`: the target of the priority then; None: none is agreed for it."""
+    """It was not done after all. `target`: that of the priority then; None: none is agreed for it."""
 
-    target_seconds: int | None
+    target: Target | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +114,18 @@ class RescheduleClock(ClockCommand):
     previous: Calendar
     calendar_revision: int
     time_zone_database: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeTerms(ClockCommand):
+    """Other terms apply, as if from the start: `facts` is what they make of what happened. `calendar` is theirs.
+
+    `previous` is the calendar that the clock names.
+    """
+
+    previous: Calendar
+    agreed: Agreed
+    facts: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +152,7 @@ class AdmitLateReport(ClockCommand):
     report: FactCommand
 
 
-Command = StartClock | FactCommand | AnnounceWarning | AnnounceBreach | AdmitLateReport | RescheduleClock
+Command = StartClock | FactCommand | AnnounceWarning | AnnounceBreach | AdmitLateReport | RescheduleClock | ChangeTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +181,13 @@ class DefineAgreement:
     at: datetime
     organisation: str | None = None
     service: str | None = None
+    kind: AgreementKind = "sla"
+    team: str | None = None
+    category: str | None = None
+    criticality: str | None = None
+    priorities: tuple[int, ...] = ()
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +195,14 @@ class ApplyCalendar:
     """Compute the running clocks of a calendar with its revision `revision`, of which `latest` is the last."""
 
     calendar: str
+    revision: int
+    latest: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyAgreement:
+    """Judge the running clocks of an agreement by its revision `revision`, of which `latest` is the last."""
+
+    agreement: str
     revision: int
     latest: int

@@ -24,6 +24,7 @@ from opsledger_events.contexts.sla import (
     SLAClockResumed,
     SLAClockRetargeted,
     SLAClockStarted,
+    SLAClockTermsChanged,
     SLAMet,
     SLAMissed,
     SLAWarningReached,
@@ -33,9 +34,11 @@ from opsledger_runtime.errors import RuleViolated
 from sla.domain.clock import Fact, FactKind, Reading, marks, read
 from sla.domain.commands import (
     AdmitLateReport,
+    Agreed,
     AnnounceBreach,
     AnnounceWarning,
     CancelClock,
+    ChangeTerms,
     ClockCommand,
     Command,
     ContinueClock,
@@ -48,6 +51,9 @@ from sla.domain.commands import (
     StopClock,
 )
 from sla.domain.state import ClockState, evolve, initial_state
+from sla.domain.targets import ByDay, Target, worth
+
+_SECOND = timedelta(seconds=1)
 
 
 def decide(command: Command, state: ClockState) -> Sequence[Event]:
@@ -63,6 +69,8 @@ def decide(command: Command, state: ClockState) -> Sequence[Event]:
             return admit_late_report(command, state)
         case RescheduleClock():
             return reschedule_clock(command, state)
+        case ChangeTerms():
+            return change_terms(command, state)
         case _:
             return _record(command, state)
 
@@ -72,15 +80,10 @@ def start_clock(command: StartClock, state: ClockState) -> Sequence[Event]:
     if state.started and not state.without_target:
         raise RuleViolated("The clock was started before.", rule="clock_starts_once")
     started = SLAClockStarted(
-        **_about(command, command.metric),
-        agreement=command.agreement,
-        agreement_revision=command.agreement_revision,
-        calendar=command.calendar_id,
-        calendar_revision=command.calendar_revision,
-        time_zone_database=command.time_zone_database,
-        target_seconds=command.target_seconds,
-        warning_percent=list(command.warning_percent),
-        pausing_reasons=list(command.pausing_reasons),
+        **_about(command, replace(state, metric=command.metric, kind=command.kind, party=command.party)),
+        **_agreed(command.agreed),
+        target_seconds=-(-worth(command.target, command.calendar, command.started_at) // _SECOND),
+        target_by=command.target.told() if isinstance(command.target, ByDay) else None,
         started_at=command.started_at,
         due_at=command.started_at,
         earlier=[
@@ -101,7 +104,7 @@ def announce(command: AnnounceWarning | AnnounceBreach, state: ClockState) -> Se
     for mark in state.pending(command.calendar):
         if mark.percent == percent and mark.at <= command.at:
             told: dict[str, Any] = {
-                **_about(replace(command, at=mark.at), state.metric),
+                **_about(replace(command, at=mark.at), state),
                 "due_at": mark.due,
                 "target_seconds": mark.target,
             }
@@ -123,7 +126,7 @@ def admit_late_report(command: AdmitLateReport, state: ClockState) -> Sequence[E
     for event in recorded:
         after = evolve(after, event)
     found = {(mark.key, mark.at) for mark in marks(after.facts, after.terms(command.calendar))}
-    about, standing = _about(command, state.metric), _standing(after, command)
+    about, standing = _about(command, state), _standing(after, command)
     false = [
         one
         for one in state.announced
@@ -147,15 +150,12 @@ def reschedule_clock(command: RescheduleClock, state: ClockState) -> Sequence[Ev
     before = _reading(state, replace(command, calendar=command.previous), command.at)
     if before.state not in ("running", "paused") or state.calendar_revision >= command.calendar_revision:
         return []
-    passed = {mark.key for mark in marks(state.facts, state.terms(command.calendar)) if mark.at <= command.at}
-    about = _about(command, state.metric)
+    about = _about(command, state)
     events: list[Event] = []
     after = state
-    for one in state.announced:
-        if one.percent is None and (None, one.target) not in passed:
-            withdrawn = SLABreachWithdrawn(**about, because=command.cause, due_at=one.at, target_seconds=one.target)
-            after = evolve(after, withdrawn)
-            events.append(withdrawn.model_copy(update={"standing": _standing(after, command)}))
+    for withdrawn in _no_breaches_any_more(state, state, command):
+        after = evolve(after, withdrawn)
+        events.append(withdrawn.model_copy(update={"standing": _standing(after, command)}))
     reading = _reading(after, command, command.at)
     rescheduled = SLAClockRescheduled(
         **about,
@@ -171,6 +171,72 @@ def reschedule_clock(command: RescheduleClock, state: ClockState) -> Sequence[Ev
     return [*events, *_with_standing(rescheduled, after, command)]
 
 
+def change_terms(command: ChangeTerms, state: ClockState) -> Sequence[Event]:
+    """The clock by other terms, and then the breaches that are none by them; nothing once it stopped."""
+    before = _reading(state, replace(command, calendar=command.previous), command.at)
+    if before.state not in ("running", "paused"):
+        return []
+    changed = SLAClockTermsChanged(
+        **_about(command, state),
+        **_agreed(command.agreed),
+        previous_agreement=state.agreement,
+        previous_agreement_revision=state.agreement_revision,
+        facts=[_told(fact) for fact in command.facts],
+        elapsed_seconds=0,
+        previous_due_at=before.due,
+        because=command.cause,
+    )
+    after = evolve(state, changed)
+    reading = _reading(after, command, command.at)
+    figures = {"elapsed_seconds": _whole(reading.elapsed), "due_at": reading.due}
+    events: list[Event] = [
+        changed.model_copy(update={**figures, "standing": _standing(after, command)}),
+    ]
+    for withdrawn in _no_breaches_any_more(state, after, command):
+        after = evolve(after, withdrawn)
+        events.append(withdrawn.model_copy(update={"standing": _standing(after, command)}))
+    return events
+
+
+def _no_breaches_any_more(
+    state: ClockState, after: ClockState, command: RescheduleClock | ChangeTerms
+) -> Sequence[SLABreachWithdrawn]:
+    """Of the breaches announced, those that are none by the calendar of the command and the facts of `after`."""
+    passed = {mark.key for mark in marks(after.facts, after.terms(command.calendar)) if mark.at <= command.at}
+    about = _about(command, state)
+    return [
+        SLABreachWithdrawn(**about, because=command.cause, due_at=one.at, target_seconds=one.target)
+        for one in state.announced
+        if one.percent is None and (None, one.target) not in passed
+    ]
+
+
+def _told(fact: Fact) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": fact.kind, "at": fact.at.isoformat(), "event": fact.event}
+    if fact.reason is not None:
+        found["reason"] = fact.reason
+    if isinstance(fact.target, ByDay):
+        found["by"] = fact.target.told().model_dump(mode="json", exclude_none=True)
+    elif fact.target is not None:
+        found["target"] = fact.target
+    return found
+
+
+def _agreed(agreed: Agreed) -> dict[str, Any]:
+    return {
+        "agreement": agreed.agreement,
+        "agreement_revision": agreed.agreement_revision,
+        "calendar": agreed.calendar,
+        "calendar_revision": agreed.calendar_revision,
+        "time_zone_database": agreed.time_zone_database,
+        "warning_percent": list(agreed.warning_percent),
+        "pausing_reasons": list(agreed.pausing_reasons),
+        "retarget": agreed.retarget,
+        "reopen": agreed.reopen,
+        "chosen_by": list(agreed.chosen_by),
+    }
+
+
 def is_late(state: ClockState, at: datetime) -> bool:
     """Whether something that happened at `at` comes after the announcement of something later, or of a breach then."""
     return at < state.latest or any(one.percent is None and one.at >= at for one in state.announced)
@@ -178,7 +244,7 @@ def is_late(state: ClockState, at: datetime) -> bool:
 
 def _record(command: FactCommand, state: ClockState) -> Sequence[Event]:
     before = _reading(state, command, command.at)
-    about: dict[str, Any] = {**_about(command, state.metric), "elapsed_seconds": _whole(before.elapsed)}
+    about: dict[str, Any] = {**_about(command, state), "elapsed_seconds": _whole(before.elapsed)}
     match command:
         case PauseClock():
             if command.reason not in state.pausing_reasons:
@@ -189,7 +255,7 @@ def _record(command: FactCommand, state: ClockState) -> Sequence[Event]:
         case ResumeClock():
             return _resumed(command, state, before, about)
         case RetargetClock():
-            return _retargeted(command, command.target_seconds, state, before, about)
+            return _retargeted(command, command.target, state, before, about)
         case StopClock():
             return _stopped(command, state, before, about)
         case ContinueClock():
@@ -197,7 +263,7 @@ def _record(command: FactCommand, state: ClockState) -> Sequence[Event]:
                 return []
             return _continued(command, state, before, about)
         case CancelClock():
-            return _with_standing(SLAClockCancelled(**_about(command, state.metric)), state, command)
+            return _with_standing(SLAClockCancelled(**_about(command, state)), state, command)
         case _:
             assert_never(command)
 
@@ -216,13 +282,13 @@ def _continued(command: ContinueClock, state: ClockState, before: Reading, about
     due = _due_after(state, "continued", command)
     continued = _with_standing(SLAClockContinued(**about, due_at=due), state, command)
     after = evolve(state, continued[0])
-    running = replace(before, state="running")
-    return [*continued, *_retargeted(command, command.target_seconds, after, running, about)]
+    running = _reading(after, command, command.at)
+    return [*continued, *_retargeted(command, command.target, after, running, about)]
 
 
 def _retargeted(
     command: RetargetClock | ContinueClock,
-    target: int | None,
+    target: Target | None,
     state: ClockState,
     before: Reading,
     about: dict[str, Any],
@@ -230,13 +296,20 @@ def _retargeted(
     if before.state == "stopped":  # the verdict stands
         return []
     if target is None:
-        event = SLAClockCancelled(**_about(command, state.metric), reason="no_target")
+        event = SLAClockCancelled(**_about(command, state), reason="no_target")
         return _with_standing(event, state, command)
-    if before.target == target or before.target is None:
+    if before.agreed == target or before.target is None:
         return []
     fact = Fact("targeted", command.at, command.cause, len(state.facts), None, target)
-    due = _reading(replace(state, facts=(*state.facts, fact)), command, command.at).due
-    retargeted = SLAClockRetargeted(**about, previous_target_seconds=before.target, target_seconds=target, due_at=due)
+    after = _reading(replace(state, facts=(*state.facts, fact)), command, command.at)
+    retargeted = SLAClockRetargeted(
+        **about,
+        previous_target_seconds=before.target,
+        target_seconds=after.target or 0,
+        due_at=after.due,
+        agreed_seconds=target if isinstance(target, int) else None,
+        agreed_by=target.told() if isinstance(target, ByDay) else None,
+    )
     return _with_standing(retargeted, state, command)
 
 
@@ -282,12 +355,13 @@ def _reading(state: ClockState, command: ClockCommand, at: datetime) -> Reading:
     return reading
 
 
-def _about(command: ClockCommand, metric: str) -> dict[str, Any]:
-    return {**command.subject.fields(), "metric": metric, "at": command.at, "cause": command.cause}
+def _about(command: ClockCommand, state: ClockState) -> dict[str, Any]:
+    about = {"metric": state.metric, "kind": state.kind, "party": state.party}
+    return {**command.subject.fields(), **about, "at": command.at, "cause": command.cause}
 
 
 def _whole(duration: timedelta) -> int:
-    return duration // timedelta(seconds=1)
+    return duration // _SECOND
 
 
 CLOCK: Decider[Command, ClockState] = Decider(decide, evolve, initial_state)

@@ -4,57 +4,43 @@ A clock here is built from what happened to the incident, as `reactors` tell it,
 nothing was reported late it is the clock that the agreement would have had: `tests/unit/sla/test_sla_preview.py`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 from opsledger_events.contexts.sla import AgreementDefined, Metric
 from sla.domain.calendar import Calendar
-from sla.domain.clock import Fact, FactKind, Reading, Terms, judge
+from sla.domain.clock import Reading, Terms, judge
+from sla.domain.measures import IncidentFact, Measure, beginnings, clock_facts
+from sla.domain.targets import Target, read_target
 
 Verdict = Literal["met", "breached", "running", "none"]
 """`breached`: missed, or exceeded while it still runs. `none`: no clock, or one that counts nowhere."""
 
 Reason = Literal["target", "working_hours", "pauses", "priority_without_target", "newly_covered", "no_longer_covered"]
 
-METRICS: Final[tuple[Metric, ...]] = ("response", "resolution")
-_BOTH: Final[dict[str, FactKind]] = {"Held": "held", "Resumed": "resumed", "Resolved": "stopped", "Closed": "stopped"}
-_TOLD: Final[dict[Metric, dict[str, FactKind]]] = {
-    "response": {**_BOTH, "Started": "stopped"},
-    "resolution": {**_BOTH, "Reopened": "continued"},
-}
-
-
-class Happening(NamedTuple):
-    """An event of an incident. `kind`: its name without `Incident`; `detail`: the reason of a wait."""
-
-    kind: str
-    at: datetime
-    priority: int | None = None
-    detail: str | None = None
+METRICS: Final[tuple[Metric, ...]] = ("response", "contact", "ownership", "workaround", "resolution")
+"""Those of which an incident has one clock, or one that counts: of several resolutions the last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What an agreement means for clocks: seconds by priority for each metric, and the terms that they count in."""
+    """What an agreement means for clocks: targets by priority for each metric, and the terms that they count in."""
 
-    response: Mapping[int, int]
-    resolution: Mapping[int, int]
+    targets: Mapping[Metric, Mapping[int, Target]]
     terms: Terms
-
-    def targets(self, metric: Metric) -> Mapping[int, int]:
-        """Seconds by priority."""
-        return self.response if metric == "response" else self.resolution
 
 
 def promise(agreement: AgreementDefined, calendar: Calendar) -> Promise:
     """Of an agreement with the calendar that it names. Warnings change no verdict and are left out."""
-    by_metric = [
-        {int(target["priority"]): int(seconds) for target in agreement.targets if (seconds := target.get(name))}
-        for name in ("response_seconds", "resolution_seconds")
-    ]
-    return Promise(by_metric[0], by_metric[1], Terms(calendar, frozenset(agreement.pausing_reasons)))
+    targets = {
+        metric: {int(one["priority"]): found for one in agreement.targets if (found := read_target(one, metric))}
+        for metric in METRICS
+    }
+    pausing = frozenset(agreement.pausing_reasons)
+    terms = Terms(calendar, pausing, retarget=agreement.retarget, reopen=agreement.reopen)
+    return Promise({metric: found for metric, found in targets.items() if found}, terms)
 
 
 class Outcome(NamedTuple):
@@ -69,9 +55,14 @@ class Outcome(NamedTuple):
 NO_CLOCK: Final = Outcome("none")
 
 
-def outcome(happenings: Sequence[Happening], metric: Metric, promised: Promise, now: datetime) -> Outcome:
+def outcome(happenings: Sequence[IncidentFact], metric: Metric, promised: Promise, now: datetime) -> Outcome:
     """The clock that `promised` gives to what happened, in the order in which it was told, as of `now`."""
-    facts = clock_facts(happenings, metric, promised.targets(metric))
+    targets, measure, reopen = promised.targets.get(metric), Measure("sla", metric), promised.terms.reopen
+    begun = beginnings(measure, happenings) if targets else []
+    if targets is None or not begun:
+        return NO_CLOCK
+    tried = reversed(begun) if reopen == "new_clock" else begun[:1]
+    facts = next((one for b in tried if (one := clock_facts(measure, b, happenings, targets.get, reopen))), None)
     if not facts:
         return NO_CLOCK
     # Two machines' clocks differ a little: an event from just ahead of this one's has happened all the same.
@@ -89,59 +80,8 @@ def outcome_of(reading: Reading) -> Outcome:
     return Outcome(verdict, reading.target, reading.elapsed, reading.due)
 
 
-def clock_facts(happenings: Iterable[Happening], metric: Metric, targets: Mapping[int, int]) -> list[Fact]:
-    """What the clock is told; empty where it never starts. A clock that lost its target starts anew with another."""
-    told = _TOLD[metric]
-    facts: list[Fact] = []
-    earlier: list[Fact] = []
-    opened: datetime | None = None
-    ended = over = done = False  # `ended`: of its last target; `over`: the incident was cancelled; `done`: stopped
-    priority: int | None = None
-    target: int | None = None
-    for n, (kind, at, changed, detail) in enumerate(happenings):
-        if kind in ("Opened", "Prioritised"):
-            priority = changed
-        if kind == "Opened":
-            opened = at
-        if opened is None:
-            continue
-        fact = Fact(told[kind], at, "", n, detail) if kind in told else None
-        if fact is not None:
-            earlier.append(fact)
-        if not facts or ended:
-            if kind in ("Opened", "Prioritised") or (fact is not None and fact.kind == "continued"):
-                wanted = targets.get(priority or 0)
-                if wanted is not None and not _done(earlier):
-                    target, ended, done = wanted, False, False
-                    facts = [Fact("opened", opened, target=target)]
-                    if kind != "Opened":
-                        facts = [Fact("opened", opened), *earlier, Fact("targeted", at, "", n, None, target)]
-        elif over:
-            continue
-        elif kind == "Cancelled":
-            over = True
-            facts.append(Fact("cancelled", at, "", n))
-        elif kind == "Prioritised" or (done and fact is not None and fact.kind == "continued"):
-            if fact is not None:
-                done = False
-                facts.append(fact)
-            wanted = targets.get(priority or 0)
-            if not done and wanted != target:  # a verdict stands
-                ended, target = wanted is None, wanted
-                facts.append(Fact("cancelled" if ended else "targeted", at, "", n, None, target))
-        elif fact is not None:
-            done = done or fact.kind == "stopped"
-            facts.append(fact)
-    return facts
-
-
-def _done(earlier: Sequence[Fact]) -> bool:
-    """Whether it was done when nothing was promised."""
-    return next((one.kind == "stopped" for one in reversed(earlier) if one.kind in ("stopped", "continued")), False)
-
-
 def why(
-    happenings: Sequence[Happening],
+    happenings: Sequence[IncidentFact],
     metric: Metric,
     before: Verdict,
     was: Promise | None,
@@ -177,12 +117,13 @@ def why(
 
 
 def _target(was: Promise, draft: Promise) -> Promise:
-    return replace(was, response=draft.response, resolution=draft.resolution)
+    terms = replace(was.terms, retarget=draft.terms.retarget, reopen=draft.terms.reopen)
+    return Promise(draft.targets, terms)
 
 
 def _hours(was: Promise, draft: Promise) -> Promise:
-    return replace(was, terms=Terms(draft.terms.calendar, was.terms.pausing))
+    return replace(was, terms=replace(was.terms, calendar=draft.terms.calendar))
 
 
 def _pauses(was: Promise, draft: Promise) -> Promise:
-    return replace(was, terms=Terms(was.terms.calendar, draft.terms.pausing))
+    return replace(was, terms=replace(was.terms, pausing=draft.terms.pausing))

@@ -3,10 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from opsledger_events import Event
 from opsledger_events.contexts.sla import (
+    AgreementKind,
     ClockEvent,
+    DayTarget,
+    ReopenPolicy,
+    RetargetPolicy,
     SLABreached,
     SLABreachWithdrawn,
     SLAClockCancelled,
@@ -16,12 +21,14 @@ from opsledger_events.contexts.sla import (
     SLAClockResumed,
     SLAClockRetargeted,
     SLAClockStarted,
+    SLAClockTermsChanged,
     SLAMet,
     SLAMissed,
     SLAWarningReached,
 )
 from sla.domain.calendar import Calendar
-from sla.domain.clock import Fact, FactKind, Mark, Reading, Terms, marks, target_after
+from sla.domain.clock import Fact, FactKind, Mark, Reading, Terms, agreed_after, marks
+from sla.domain.targets import Target, by_day
 
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -41,6 +48,8 @@ class ClockState:
 
     started: bool = False
     metric: str = ""
+    kind: AgreementKind = "sla"
+    party: str | None = None
     incident: str = ""
     agreement: str = ""
     agreement_revision: int = 0
@@ -48,6 +57,8 @@ class ClockState:
     calendar_revision: int = 0
     pausing_reasons: tuple[str, ...] = ()
     warning_percent: tuple[int, ...] = ()
+    retarget: RetargetPolicy = "from_opening"
+    reopen: ReopenPolicy = "continue"
     facts: tuple[Fact, ...] = ()
     announced: tuple[Announced, ...] = ()
     withdrawals: int = 0
@@ -56,7 +67,8 @@ class ClockState:
 
     def terms(self, calendar: Calendar) -> Terms:
         """What the clock is computed with, given the calendar that it names."""
-        return Terms(calendar, frozenset(self.pausing_reasons), self.warning_percent)
+        pausing = frozenset(self.pausing_reasons)
+        return Terms(calendar, pausing, self.warning_percent, self.retarget, self.reopen)
 
     @property
     def latest(self) -> datetime:
@@ -65,9 +77,9 @@ class ClockState:
         return max(instants, default=BEGINNING)
 
     @property
-    def target(self) -> int | None:
-        """The target that applies after all facts."""
-        return target_after(self.facts, frozenset(self.pausing_reasons))
+    def agreed(self) -> Target | None:
+        """What is agreed after all facts."""
+        return agreed_after(self.facts, frozenset(self.pausing_reasons))
 
     def breached_at(self, reading: Reading) -> datetime | None:
         """When the present target was breached: as announced, where it lost its target since and got the same again."""
@@ -112,10 +124,12 @@ def evolve(state: ClockState, event: Event) -> ClockState:
     match event:
         case SLAClockStarted():
             return _started(state, event)
+        case SLAClockTermsChanged():
+            return _on_other_terms(state, event, at)
         case SLAWarningReached():
-            return _announced(state, Announced(event.percent, event.target_seconds or state.target or 0, at))
+            return _announced(state, Announced(event.percent, event.target_seconds or 0, at))
         case SLABreached():
-            return _announced(state, Announced(None, event.target_seconds or state.target or 0, at))
+            return _announced(state, Announced(None, event.target_seconds or 0, at))
         case SLABreachWithdrawn():
             kept = tuple(
                 one for one in state.announced if one.percent is not None or one.target != event.target_seconds
@@ -123,7 +137,10 @@ def evolve(state: ClockState, event: Event) -> ClockState:
             return replace(state, announced=kept, withdrawals=state.withdrawals + 1)
     if type(event) not in _KINDS:
         return state
-    target = event.target_seconds if isinstance(event, SLAClockRetargeted) else None
+    target: Target | None = None
+    if isinstance(event, SLAClockRetargeted):
+        agreed = event.target_seconds if event.agreed_seconds is None else event.agreed_seconds
+        target = _target(agreed, event.agreed_by)
     reason = event.reason if isinstance(event, SLAClockPaused) else None
     fact = Fact(_KINDS[type(event)], at, event.cause or "", len(state.facts), reason, target)
     if isinstance(event, SLAClockRescheduled):
@@ -133,6 +150,10 @@ def evolve(state: ClockState, event: Event) -> ClockState:
     return replace(state, facts=(*state.facts, fact), cancelled=cancelled, without_target=without_target)
 
 
+def _target(seconds: int | None, by: DayTarget | None) -> Target | None:
+    return seconds if by is None else by_day(by)
+
+
 def _announced(state: ClockState, new: Announced) -> ClockState:
     return replace(state, announced=(*state.announced, new))
 
@@ -140,27 +161,55 @@ def _announced(state: ClockState, new: Announced) -> ClockState:
 def _started(state: ClockState, event: SLAClockStarted) -> ClockState:
     """A fresh start keeps only what was announced before."""
     at, cause = event.at or event.started_at, event.cause or ""
+    target = _target(event.target_seconds, event.target_by)
     if not event.earlier and at == event.started_at:
-        facts: Iterable[Fact] = [Fact("opened", at, cause, 0, None, event.target_seconds)]
+        facts: Iterable[Fact] = [Fact("opened", at, cause, 0, None, target)]
     else:
         earlier = [
             Fact(item["kind"], datetime.fromisoformat(item["at"]), item["event"], n + 1, item.get("reason"))
             for n, item in enumerate(event.earlier)
         ]
         opened = Fact("opened", event.started_at, cause, 0)
-        facts = [opened, *earlier, Fact("targeted", at, cause, len(earlier) + 1, None, event.target_seconds)]
+        facts = [opened, *earlier, Fact("targeted", at, cause, len(earlier) + 1, None, target)]
     return replace(
         state,
         started=True,
         cancelled=False,
         without_target=False,
         metric=event.metric,
+        kind=event.kind,
+        party=event.party,
         incident=event.incident,
-        agreement=event.agreement,
-        agreement_revision=event.agreement_revision,
-        calendar=event.calendar,
-        calendar_revision=event.calendar_revision,
-        pausing_reasons=tuple(event.pausing_reasons),
-        warning_percent=tuple(event.warning_percent),
         facts=tuple(facts),
+        **_terms(event),
     )
+
+
+def _on_other_terms(state: ClockState, event: SLAClockTermsChanged, at: datetime) -> ClockState:
+    """What happened, told by the other terms; what is told of before them from now on comes late."""
+    facts = [
+        Fact(
+            item["kind"],
+            datetime.fromisoformat(item["at"]),
+            item["event"],
+            n,
+            item.get("reason"),
+            _target(item.get("target"), DayTarget.model_validate(item["by"]) if "by" in item else None),
+        )
+        for n, item in enumerate(event.facts)
+    ]
+    facts.append(Fact("rescheduled", at, event.cause or "", len(facts)))
+    return replace(state, facts=tuple(facts), **_terms(event))
+
+
+def _terms(event: SLAClockStarted | SLAClockTermsChanged) -> dict[str, Any]:
+    return {
+        "agreement": event.agreement,
+        "agreement_revision": event.agreement_revision,
+        "calendar": event.calendar,
+        "calendar_revision": event.calendar_revision,
+        "pausing_reasons": tuple(event.pausing_reasons),
+        "warning_percent": tuple(event.warning_percent),
+        "retarget": event.retarget,
+        "reopen": event.reopen,
+    }

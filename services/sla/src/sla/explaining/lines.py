@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from opsledger_events.contexts.sla import SLAClockRescheduled, SLAClockStarted
+from opsledger_events.contexts.sla import SLAClockRescheduled, SLAClockStarted, SLAClockTermsChanged
 from sla.domain.calendar import Calendar, elapsed, is_provisional
 from sla.domain.clock import Fact, Interval, Reading, State, Terms, read
 from sla.explaining.moves import Move, due_if_running, first_due, moves
@@ -102,8 +102,8 @@ def account(story: Story, calendar: Calendar, as_of: datetime) -> Account | None
         total += line.counted
         lines.append(replace(line, elapsed=total))
     first = first_due(facts, terms)
-    by_calendar = _by_calendar(story, first, terms, as_of)
-    first = by_calendar[0].before if by_calendar else first
+    by_revision = _by_revision(story, first, terms, as_of)
+    first = by_revision[0].before if by_revision else first
     return Account(
         as_of=as_of,
         calendar=calendar,
@@ -111,20 +111,22 @@ def account(story: Story, calendar: Calendar, as_of: datetime) -> Account | None
         breached_at=story.state.breached_at(reading),
         lines=tuple(lines),
         first_due=first,
-        moves=() if reading.state == "cancelled" else (*by_calendar, *moves(facts, terms, as_of)),
+        moves=() if reading.state == "cancelled" else (*by_revision, *moves(facts, terms, as_of)),
         due_if_resumed=due_if_running(facts, terms, as_of) if reading.state == "paused" else None,
     )
 
 
-def _by_calendar(story: Story, first: datetime | None, terms: Terms, as_of: datetime) -> tuple[Move, ...]:
-    """Another revision of the calendar holds from the beginning: it moved the first due instant that was told."""
-    applied = [told.happened_at for told, _ in story.of(SLAClockRescheduled) if told.happened_at <= as_of]
+def _by_revision(story: Story, first: datetime | None, terms: Terms, as_of: datetime) -> tuple[Move, ...]:
+    """Another revision of the calendar or the agreement holds from the beginning: it moved the first due instant."""
+    revised = story.of(SLAClockRescheduled), story.of(SLAClockTermsChanged)
+    by_calendar, by_agreement = ([told.happened_at for told, _ in one if told.happened_at <= as_of] for one in revised)
+    applied = [*by_calendar, *by_agreement]
     started = story.of(SLAClockStarted)
     if not applied or not started or first is None or started[-1][1].due_at == first:
         return ()
     due = started[-1][1].due_at
     working = elapsed(terms.calendar, min(due, first), max(due, first))
-    return (Move("calendar", applied[-1], due, first, working),)
+    return (Move("agreement" if by_agreement else "calendar", max(applied), due, first, working),)
 
 
 def known_by(facts: Sequence[Fact], as_of: datetime) -> tuple[Fact, ...]:

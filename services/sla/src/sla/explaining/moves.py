@@ -20,10 +20,10 @@ class Move:
     """The due instant moved from `before` to `after` at `at`; `working` is the working time between the two.
 
     `because`: a `pause` for `reason`, another `target`, the time `standing` between done and reopened, another revision
-    of the `calendar`, or `several` changes that are too many to tell.
+    of the `calendar`, or of the `agreement`, or `several` changes that are too many to tell.
     """
 
-    because: Literal["pause", "target", "standing", "several", "calendar"]
+    because: Literal["pause", "target", "standing", "several", "calendar", "agreement"]
     at: datetime
     before: datetime
     after: datetime

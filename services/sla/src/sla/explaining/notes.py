@@ -4,18 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opsledger_events.contexts.sla import (
+    RetargetPolicy,
     SLABreached,
     SLABreachWithdrawn,
     SLAClockCancelled,
     SLAClockRescheduled,
     SLAClockRestated,
     SLAClockStarted,
+    SLAClockTermsChanged,
     SLAWarningReached,
 )
-from sla.domain.clock import Fact, Mark, Reading, State, Terms, marks, read, target_after
+from sla.domain.clock import Fact, Mark, Reading, State, Terms, agreed_after, marks, read
 from sla.explaining.moves import MOST, due_if_running
 from sla.explaining.story import Story, Told
 
@@ -31,6 +33,12 @@ class Note:
     told: Told | None
     values: Mapping[str, Any] = field(default_factory=dict)
     corrects: bool = False
+
+
+class Policy(NamedTuple):
+    """What another target means, to be said in the reader's language."""
+
+    code: RetargetPolicy
 
 
 def notes_of(story: Story, facts: Sequence[Fact], terms: Terms, reading: Reading, as_of: datetime) -> list[Note]:
@@ -51,17 +59,23 @@ def _targets(story: Story, facts: Sequence[Fact], terms: Terms) -> Iterator[Note
             yield Note("opened_without_target", fact.at, told)
         if fact.kind not in ("opened", "targeted") or fact.target is None:
             continue
-        before = target_after(facts[:n], terms.pausing)
-        if target_after(facts[: n + 1], terms.pausing) == before:
+        before = agreed_after(facts[:n], terms.pausing)
+        if agreed_after(facts[: n + 1], terms.pausing) == before:
             continue
         due = due_if_running(facts[: n + 1], terms, fact.at) if n <= MOST else None
-        after = timedelta(seconds=fact.target)
+        now = read(facts[: n + 1], terms, fact.at)
+        after = _time(0 if now is None else now.target or 0)
         if before is None:
             kind = "opened" if fact.kind == "opened" else "target_agreed"
             yield Note(kind, fact.at, told, {"target": after, "due": due or fact.at})
             continue
-        now = read(facts[: n + 1], terms, fact.at)
-        values = {"before": timedelta(seconds=before), "after": after, "elapsed": now.elapsed if now else _ZERO}
+        was = read(facts[:n], terms, fact.at)
+        values = {
+            "before": _time(0 if was is None else was.target or 0),
+            "after": after,
+            "policy": Policy(terms.retarget),
+            "elapsed": now.elapsed if now else _ZERO,
+        }
         if now is None or now.state == "paused" or due is None:
             yield Note("retargeted_paused", fact.at, told, values)
         else:
@@ -91,7 +105,10 @@ def _changes(story: Story, facts: Sequence[Fact], terms: Terms, reading: Reading
                 yield Note(kind, at, told, {"due": due})
             else:
                 now = read(facts, terms, at)
-                yield Note(kind, at, told, {"due": due, "elapsed": now.elapsed if now else _ZERO})
+                values: dict[str, Any] = {"due": due, "elapsed": now.elapsed if now else _ZERO}
+                if terms.reopen == "restart" and now is not None and now.remaining is not None:
+                    kind, values = "restarted", {**values, "target": now.remaining}
+                yield Note(kind, at, told, values)
 
 
 def _verdict(now: Reading | None, at: datetime, told: Told | None) -> Note:
@@ -124,7 +141,7 @@ def _thresholds(story: Story, facts: Sequence[Fact], terms: Terms, as_of: dateti
     standing = {(one.percent, one.target, one.at) for one in story.state.announced}
     for told, event in story.of(SLAWarningReached) + story.of(SLABreached):
         percent = event.percent if isinstance(event, SLAWarningReached) else None
-        target = event.target_seconds or story.state.target or 0
+        target = event.target_seconds or 0
         if told.happened_at > as_of:
             continue
         key = (percent, target)
@@ -149,7 +166,7 @@ def _threshold(mark: Mark, at: datetime, told: Told | None, provisional: set[str
         return Note("breached_silent", at, None, values)
     if told.id in provisional:
         return Note("breached_provisional", at, told, values)
-    at_once = any(fact.kind == "targeted" and fact.at == at and fact.target == mark.target for fact in facts)
+    at_once = any(fact.kind == "targeted" and fact.at == at for fact in facts)
     return Note("breached_at_once" if at_once and mark.due < at else "breached", at, told, values)
 
 
@@ -162,6 +179,8 @@ def _corrections(story: Story, as_of: datetime) -> Iterator[Note]:
             yield Note("withdrawn", told.known_at, told, {**values, "due": event.due_at}, corrects=True)
         elif isinstance(event, SLAClockRescheduled):
             yield _rescheduled(told, event)
+        elif isinstance(event, SLAClockTermsChanged):
+            yield _other_terms(told, event)
         elif isinstance(event, SLAClockRestated):
             yield Note("restated", told.known_at, told, values, corrects=True)
 
@@ -171,6 +190,15 @@ def _rescheduled(told: Told, event: SLAClockRescheduled) -> Note:
     if event.due_at is None:
         return Note("rescheduled_paused", told.happened_at, told, values, corrects=True)
     return Note("rescheduled", told.happened_at, told, {**values, "due": event.due_at}, corrects=True)
+
+
+def _other_terms(told: Told, event: SLAClockTermsChanged) -> Note:
+    same = event.agreement == event.previous_agreement
+    kind = "terms_revised" if same else "terms_changed"
+    values: dict[str, Any] = {"revision": event.agreement_revision, "before": event.previous_agreement_revision}
+    if event.due_at is None:
+        return Note(f"{kind}_paused", told.happened_at, told, values, corrects=True)
+    return Note(kind, told.happened_at, told, {**values, "due": event.due_at}, corrects=True)
 
 
 def _time(seconds: int) -> timedelta:

@@ -58,12 +58,14 @@ _FILLS: Final = {
 _LEGEND: Final = ("working", "closed", "running", "over", "paused", "stopped", "ahead")
 
 
-def picture(account: Account, language: Language, number: str, metric: str) -> str:
-    """The SVG document, 900 pixels wide."""
+def picture(account: Account, language: Language, number: str, metric: str, whose: str | None = None) -> str:
+    """The SVG document, 900 pixels wide. `whose`: the kind and the team of a clock that is no customer's."""
     words = words_of(account, language)
     end = _end(account)
     axis = scale(account.calendar, account.reading.trace, account.lines[0].start, end, _LEFT, _RIGHT - _LEFT)
     title = words.sentence("picture_title", number=short(number), metric=words.metric(metric))
+    if whose is not None:
+        title += words.sentence("picture_of", whose=short(whose))
     closing = words.closing(account)
     about = _wrapped(closing, _RIGHT - 20, 13)
     labels, unlabelled = placed(list(_marks(account, axis, words)), 6, WIDTH - 6, _SIZE)

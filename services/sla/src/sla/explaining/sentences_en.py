@@ -24,11 +24,15 @@ SENTENCES: Final[dict[str, str]] = {
     "opened": "{at}: opened. Target: {target} of working time; due {due}.",
     "opened_without_target": "{at}: opened; counted from here.",
     "target_agreed": "{at}: a target of {target} applies, counted from the opening; due {due}.",
-    "retargeted": "{at}: the target becomes {after} instead of {before}; the {elapsed} elapsed are kept; due {due}.",
-    "retargeted_paused": "{at}: the target becomes {after} instead of {before}; the {elapsed} elapsed are kept.",
+    "retargeted": "{at}: the target becomes {after} instead of {before}{policy}; the {elapsed} elapsed are kept; "
+    "due {due}.",
+    "retargeted_paused": "{at}: the target becomes {after} instead of {before}{policy}; "
+    "the {elapsed} elapsed are kept.",
     "resumed": "{at}: resumed; due {due}.",
     "resumed_plain": "{at}: resumed.",
     "continued": "{at}: reopened; the clock goes on, the {elapsed} elapsed are kept; due {due}.",
+    "restarted": "{at}: reopened; the target of {target} is granted anew from here, after the {elapsed} elapsed; "
+    "due {due}.",
     "continued_plain": "{at}: reopened; the clock goes on.",
     "met": "{at}: done, with {left} of {target} left. Target met.",
     "missed": "{at}: done, {over} over the target of {target}. Target missed.",
@@ -46,6 +50,12 @@ SENTENCES: Final[dict[str, str]] = {
     "restated": "{at}: what happened on {happened} became known; the figures since then are counted anew.",
     "rescheduled": "{at}: calendar revision {revision} applies from the beginning, instead of {before}; due {due}.",
     "rescheduled_paused": "{at}: calendar revision {revision} applies from the beginning, instead of {before}.",
+    "terms_revised": "{at}: revision {revision} of the agreement applies from the beginning, instead of {before}; "
+    "due {due}.",
+    "terms_revised_paused": "{at}: revision {revision} of the agreement applies from the beginning, "
+    "instead of {before}.",
+    "terms_changed": "{at}: another agreement applies from the beginning, for the new priority; due {due}.",
+    "terms_changed_paused": "{at}: another agreement applies from the beginning, for the new priority.",
     # Added to a line.
     "late": " (Became known {known}.)",
     "clocks_back": " (Clocks were set back by {shift}.)",
@@ -66,10 +76,12 @@ SENTENCES: Final[dict[str, str]] = {
     "moved_pause": " Moved to {due} by {working} of pause ({reason}).",
     "moved_target": " Moved to {due} by the new target.",
     "moved_standing": " Moved to {due}: {working} between done and reopened are not counted.",
+    "moved_agreement": " Moved to {due} by another revision of the agreement, or another agreement.",
     "moved_calendar": " Moved to {due} by another revision of the calendar.",
     "moved_several": " Moved to {due} by many changes.",
     # The picture.
     "picture_title": "{number}: {metric}",
+    "picture_of": " ({whose})",
     "picture_about": "Time line of a service level clock from {start} to {end}. {closing}",
     "row_hours": "Hours",
     "row_clock": "Clock",
@@ -112,7 +124,14 @@ WORDS: Final[dict[str, str]] = {
     "names": " ({names})",
     "between_names": ", ",
     "response": "response",
+    "contact": "first contact",
+    "ownership": "taking ownership",
+    "update": "next update",
+    "workaround": "workaround",
     "resolution": "resolution",
+    "from_change": ", counted from here",
+    "proportional": ", the share that is used staying used",
+    "keep_remaining": ", the time that is left staying as it is",
     "awaiting_requester": "waiting for the requester",
     "awaiting_third_party": "waiting for a third party",
     "awaiting_change": "waiting for a change",

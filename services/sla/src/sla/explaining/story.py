@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from opsledger_events import Envelope, decode
-from opsledger_events.contexts.sla import ClockEvent, SLAClockStarted
+from opsledger_events.contexts.sla import ClockEvent, SLAClockStarted, SLAClockTermsChanged
 from sla.domain.clock import Fact
 from sla.domain.state import ClockState, evolve, initial_state
 
@@ -69,6 +69,9 @@ def story_of(envelopes: Iterable[Envelope]) -> Story:
         happened = event.at or envelope.time
         told = Told(str(envelope.id), envelope.type_name, happened, envelope.recordedtime, event.cause)
         state = evolve(state, event)
+        if isinstance(event, SLAClockTermsChanged):
+            known = {one.cause: one for one in reversed(tellers)}
+            tellers = tuple(known.get(fact.event, told) for fact in state.facts)
         kept = () if isinstance(event, SLAClockStarted) else tellers
         tellers = kept + (told,) * (len(state.facts) - len(kept))
         events.append((told, event))

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sla.explaining import sentences_en, sentences_zh
 from sla.explaining.lines import Account, Line, Names, Reason
 from sla.explaining.moves import Move
+from sla.explaining.notes import Policy
 
 Language = Literal["zh-CN", "en"]
 CATALOGUES: Final[dict[Language, ModuleType]] = {"zh-CN": sentences_zh, "en": sentences_en}
@@ -51,6 +52,8 @@ class Words:
                 return self.duration(value)
             case Reason():
                 return self._reason(value.code)
+            case Policy():
+                return "" if value.code == "from_opening" else self._word(value.code)
             case Names():
                 return self._names(value)
             case _:

@@ -27,6 +27,7 @@ from opsledger_events.contexts.sla import (
     SLAClockResumed,
     SLAClockRetargeted,
     SLAClockStarted,
+    SLAClockTermsChanged,
     SLAMet,
     SLAMissed,
     SLAWarningReached,
@@ -44,6 +45,7 @@ CLOCK_EVENTS = (
     | SLABreachWithdrawn
     | SLAClockRestated
     | SLAClockRescheduled
+    | SLAClockTermsChanged
     | SLAMet
     | SLAMissed
     | SLAClockContinued
@@ -57,7 +59,7 @@ _COLUMNS = (
     *("id", "incident", "number", "metric", "organisation", "service", "priority", "agreement", "agreement_revision"),
     *("calendar", "calendar_revision", "state", "started_at", "changed_at", "target_seconds", "elapsed_seconds"),
     *("due_at", "next_breach_at", "next_warnings", "warned", "breached_at", "provisional", "met", "memory"),
-    *("import_id", "imported_at", "correlation", "last_event", "version"),
+    *("import_id", "imported_at", "correlation", "last_event", "version", "kind", "party"),
 )
 """In the table's own order: rows travel as its row type, named with its schema since a rebuild fills a copy."""
 # One look into the index for each key (`offset 0`), whatever the planner believed of the table when it was empty.
@@ -122,7 +124,7 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
 
 def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[str, Any] | None) -> dict[str, Any]:
     standing = event.standing or ClockStanding(state="running", elapsed_seconds=0)
-    target = state.target
+    target = standing.target_seconds
     announced = [one for one in state.announced if one.target == target]
     breached_at = next((one.at for one in announced if one.percent is None), None)
     provisional = event.provisional if isinstance(event, SLABreached) else before is not None and before["provisional"]
@@ -156,6 +158,8 @@ def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[
         "correlation": trail.correlation,
         "last_event": trail.last_event,
         "version": envelope.aggregateversion,
+        "kind": event.kind,
+        "party": event.party,
     }
 
 

@@ -1,12 +1,12 @@
 """What happened to incidents, as far as clocks need it. Subscribed, by `clocks`.
 
-One row per event, so the incident can be shown as it was at any instant: a breach names who had it then, however
-late it is announced. An incident whose opening is unknown has rows without a first one, and no clock.
+One row per event, but for notes that are not meant for the requester, so the incident can be shown as it was at any
+instant: a breach names who had it then, however late it is announced. An incident whose opening is unknown has rows
+without a first one, and no clock.
 """
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,43 +16,43 @@ from opsledger_events.contexts.incident import (
     IncidentCancelled,
     IncidentClosed,
     IncidentHeld,
+    IncidentNoted,
     IncidentOpened,
     IncidentPrioritised,
     IncidentReopened,
+    IncidentRequesterContacted,
     IncidentResolved,
     IncidentResumed,
     IncidentStarted,
+    IncidentWorkaroundProvided,
 )
 from opsledger_runtime.projections import Projection, Table
 from sla.domain.commands import Subject
+from sla.domain.measures import IncidentFact
 
 _KEPT: dict[str, tuple[str, ...]] = {
-    IncidentOpened.type_name: ("number", "title", "priority", "organisation", "service", "requester", "team"),
+    IncidentOpened.type_name: (
+        *("number", "title", "priority", "organisation", "service", "category", "criticality", "requester", "team"),
+    ),
     IncidentAssigned.type_name: ("team", "assignee"),
     IncidentStarted.type_name: ("assignee",),
     IncidentHeld.type_name: ("reason",),
     IncidentResumed.type_name: (),
     IncidentPrioritised.type_name: ("priority",),
+    IncidentNoted.type_name: (),
+    IncidentRequesterContacted.type_name: (),
+    IncidentWorkaroundProvided.type_name: (),
     IncidentResolved.type_name: (),
     IncidentReopened.type_name: (),
     IncidentClosed.type_name: (),
     IncidentCancelled.type_name: (),
 }
 READS = frozenset(_KEPT)
-
-
-@dataclass(frozen=True, slots=True)
-class IncidentFact:
-    """One event of an incident; `kind` is the event's name without `Incident`, for example `Held`."""
-
-    version: int
-    at: datetime
-    event: str
-    kind: str
-    data: dict[str, Any]
+_SUBJECT = tuple(name for name in Subject.__slots__ if name != "incident")
 
 
 async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
+    envelopes = [envelope for envelope in envelopes if is_told(envelope)]
     facts = [_fact(envelope) for envelope in envelopes]
     await connection.execute(
         "insert into incident_fact (incident, version, at, event, kind, data)"
@@ -66,6 +66,11 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
         [fact.kind for fact in facts],
         [json.dumps(fact.data, ensure_ascii=False) for fact in facts],
     )
+
+
+def is_told(envelope: Envelope) -> bool:
+    """Whether it concerns clocks: of notes, those that the requester reads."""
+    return envelope.type_name != IncidentNoted.type_name or envelope.data.get("public", False) is True
 
 
 def _fact(envelope: Envelope) -> IncidentFact:
@@ -91,7 +96,7 @@ async def keep_and_find(connection: Any, envelopes: Sequence[Envelope]) -> dict[
     begun = {envelope.subject for envelope in envelopes if envelope.aggregateversion == 1}
     found = await facts_of(connection, {envelope.subject for envelope in envelopes} - begun)
     for envelope in envelopes:
-        if envelope.subject in begun:
+        if envelope.subject in begun and is_told(envelope):
             found.setdefault(envelope.subject, []).append(_fact(envelope))
     for facts in found.values():
         facts.sort(key=lambda fact: (fact.at, fact.version))
@@ -125,7 +130,7 @@ def subject_at(incident: str, facts: Iterable[IncidentFact], at: datetime) -> Su
     for fact in known:
         if fact.at <= at and fact.kind in ("Assigned", "Started", "Prioritised"):
             found.update(fact.data)
-    return Subject(incident=incident, **found)
+    return Subject(incident=incident, **{name: found[name] for name in _SUBJECT if name in found})
 
 
 INCIDENT_FACTS = Projection("incident_facts", 1, READS, (Table("incident_fact", ("incident", "version")),), _apply)
