@@ -158,7 +158,7 @@ async def test_a_new_template_serves_a_new_rule(notify: Notify) -> None:
 
 async def test_lists_are_paged(notify: Notify) -> None:
     await notify.tell(*(breached(number=f"INC{n}") for n in range(5)))
-    for path, count in (("/contacts", 3), ("/rules", 6), ("/wordings", 12), ("/deliveries", 10), ("/teams", 2)):
+    for path, count in (("/contacts", 3), ("/rules", 8), ("/wordings", 16), ("/deliveries", 10), ("/teams", 2)):
         seen: list[Any] = []
         cursor = ""
         while True:

@@ -333,7 +333,7 @@ async def test_seeds_are_planted_once_and_changes_stay(database: str, tmp_path: 
         (latest,) = (await notify.get("/wordings?template=sla-breached&language=zh-CN"))["items"]
         assert (latest["version"], latest["subject"]) == (2, "我们的：{{ number }}")
         everything = (await notify.get("/wordings?versions=all&limit=200"))["items"]
-        assert len(everything) == 13
+        assert len(everything) == 17
 
 
 async def test_an_incident_that_opens_under_its_cause_calls_nobody_again(notify: Notify) -> None:

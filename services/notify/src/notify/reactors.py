@@ -16,7 +16,7 @@ from notify.domain.routing import ActiveRule
 from notify.projections import directory, incident_subject, rulebook
 from notify.projections.rulebook import Words
 from opsledger_events import Envelope, decode
-from opsledger_events.contexts.sla import ClockEvent
+from opsledger_events.contexts.sla import ClockEvent, PromiseEvent
 from opsledger_runtime import ids
 from opsledger_runtime.store import Metadata, Transaction
 from opsledger_runtime.subscriptions import Subscription
@@ -66,11 +66,13 @@ async def _reactions(connection: Any, envelopes: Sequence[Envelope]) -> list[_Re
         event = decode(envelope)
         if facts.told_with_its_cause(event):
             continue
-        subject = (
-            facts.subject_of_clock(event)
-            if isinstance(event, ClockEvent)
-            else incidents.get(incident, facts.Subject(incident, "", ""))
-        )
+        match event:
+            case ClockEvent():
+                subject = facts.subject_of_clock(event)
+            case PromiseEvent():
+                subject = facts.subject_of_promise(event)
+            case _:
+                subject = incidents.get(incident, facts.Subject(incident, "", ""))
         notice = facts.notice(event, subject, str(envelope.id), envelope.time)
         found.extend(_Reaction(envelope, rule, notice) for rule in matching)
     await incident_subject.save(connection, changed)

@@ -28,7 +28,9 @@ Times are shown in {{ time_zone }}. This mail was sent automatically; please do 
 """
 _ABOUT_ZH: Final = """
 标题：{{ title }}
+{% if priority %}
 优先级：{{ priority }}
+{% endif %}
 {% if service %}
 服务：{{ service }}
 {% endif %}
@@ -37,7 +39,9 @@ _ABOUT_ZH: Final = """
 """
 _ABOUT_EN: Final = """
 Title: {{ title }}
+{% if priority %}
 Priority: {{ priority }}
+{% endif %}
 {% if service %}
 Service: {{ service }}
 {% endif %}
@@ -187,6 +191,41 @@ SEEDS: Final = (
             "The incident {{ number or '' }} that you reported was resolved at {{ happened_at }}.\n\n"
             "What was done: {{ resolution }}\n\n"
             "If the problem is still there, please tell the service desk and we will take it up again.\n",
+        ),
+    ),
+    Seed(
+        "promise-reminder",
+        "sla.PromiseReminderReached.v1",
+        ("assignee",),
+        ("team",),
+        (
+            "承诺即将到期：{{ number }} 应在 {{ due_at }} 前兑现",
+            "对用户的承诺即将到期：\n\n{{ text or '（未记录原话）' }}\n\n"
+            "到期时间：{{ due_at }}。请按时兑现，或与用户另约时间。\n",
+        ),
+        (
+            "A promise is due soon: {{ number }} by {{ due_at }}",
+            "What was promised to the requester is due soon:\n\n{{ text or '(the words were not recorded)' }}\n\n"
+            "It is due at {{ due_at }}. Please keep it, or agree on another time.\n",
+        ),
+    ),
+    Seed(
+        "promise-broken",
+        "sla.PromiseBroken.v1",
+        ("assignee", "team"),
+        (_DESK_MEMBERS,),
+        (
+            "失约{{ '（待确认）' if provisional else '' }}：{{ number }} 的承诺到期未兑现",
+            "对用户的承诺已到期，仍未兑现：\n\n{{ text or '（未记录原话）' }}\n\n"
+            "到期时间：{{ due_at }}。请尽快兑现并向用户说明。\n"
+            "{% if provisional %}\n此失约待确认：系统暂未收到全部消息。\n{% endif %}\n",
+        ),
+        (
+            "Promise broken{{ ' (provisional)' if provisional else '' }}: {{ number }}",
+            "What was promised to the requester was not kept in time:\n\n"
+            "{{ text or '(the words were not recorded)' }}\n\n"
+            "It was due at {{ due_at }}. Please keep it now and explain it to the requester.\n"
+            "{% if provisional %}\nThis is provisional: some messages have not arrived yet.\n{% endif %}\n",
         ),
     ),
 )

@@ -8,6 +8,9 @@ from sla.messages import ZH
 from sla.permissions import PERMISSIONS
 from sla.projections.clock import CLOCKS
 from sla.projections.definitions import DEFINITIONS
+from sla.projections.promises import PROMISES
+from sla.promise_reactors import PROMISES_SUBSCRIPTION
+from sla.promise_timers import PROMISE_QUEUE, PROMISE_TIMERS
 from sla.reactors import CLOCKS_SUBSCRIPTION
 from sla.renegotiating import AGREEMENTS
 from sla.rescheduling import CALENDARS
@@ -20,8 +23,11 @@ SERVICE: Final = Service(
     messages=ZH,
     routes=routes,
     permissions=PERMISSIONS,
-    inline=(DEFINITIONS, CLOCKS, CLOCK_TIMERS, CALENDARS.projection(), AGREEMENTS.projection()),
-    subscriptions=(CLOCKS_SUBSCRIPTION,),
-    timers=(CLOCK_QUEUE, CALENDARS.timers(), AGREEMENTS.timers()),
+    inline=(
+        *(DEFINITIONS, CLOCKS, CLOCK_TIMERS, CALENDARS.projection(), AGREEMENTS.projection()),
+        *(PROMISES, PROMISE_TIMERS),
+    ),
+    subscriptions=(CLOCKS_SUBSCRIPTION, PROMISES_SUBSCRIPTION),
+    timers=(CLOCK_QUEUE, CALENDARS.timers(), AGREEMENTS.timers(), PROMISE_QUEUE),
     seed=seed,
 )

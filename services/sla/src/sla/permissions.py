@@ -3,6 +3,7 @@
 from typing import Final
 
 _STAFF: Final = frozenset({"agent", "lead", "operator", "analyst", "auditor", "integration"})
+_DESK: Final = frozenset({"agent", "lead"})
 
 PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "clock.read": _STAFF,
@@ -11,4 +12,7 @@ PERMISSIONS: Final[dict[str, frozenset[str]]] = {
     "calendar.define": frozenset({"lead"}),
     "agreement.define": frozenset({"lead"}),
     "agreement.preview": frozenset({"lead", "analyst"}),
+    "promise.read": _STAFF,
+    "promise.make": _DESK,
+    "promise.settle": _DESK,
 }

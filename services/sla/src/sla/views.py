@@ -77,7 +77,7 @@ SELECT = (
     " join calendar_revision on calendar_revision.calendar = clock.calendar"
     " and calendar_revision.revision = clock.calendar_revision"
 )
-"""Rows that `clock_view` and `clock_trace` understand. Titles may name people, so they stand in one table only."""
+"""Rows that `clock_view` and `clock_trace` understand. Titles may name people, so clocks do not hold them."""
 
 
 _AS_STORED = (

@@ -20,7 +20,7 @@ from opsledger_events.contexts.incident import (
     IncidentOpened,
     IncidentRequesterContacted,
 )
-from opsledger_events.contexts.sla import ClockEvent
+from opsledger_events.contexts.sla import ClockEvent, PromiseEvent, PromiseMoved, PromiseWithdrawn
 from opsledger_events.envelope import format_instant, parse_instant
 
 Value = str | int | bool
@@ -29,7 +29,9 @@ VALUE_LENGTH: Final = 2000
 """Longest value, in characters: a notice quotes an incident, it does not repeat it."""
 
 NOTIFIABLE: Final = frozenset(
-    name for name, cls in event_classes().items() if name.startswith("incident.Incident") or issubclass(cls, ClockEvent)
+    name
+    for name, cls in event_classes().items()
+    if name.startswith("incident.Incident") or issubclass(cls, ClockEvent | PromiseEvent)
 )
 """Type names of the events that concern one incident, so that somebody can be told about them."""
 
@@ -37,6 +39,8 @@ _INTERNAL: Final[dict[str, frozenset[str]]] = {
     IncidentHeld.type_name: frozenset({"note"}),
     IncidentRequesterContacted.type_name: frozenset({"note"}),
     IncidentCancelled.type_name: frozenset({"reason"}),
+    PromiseMoved.type_name: frozenset({"explanation"}),
+    PromiseWithdrawn.type_name: frozenset({"explanation"}),
 }
 """Free texts that are written for staff: a requester's notice of the event leaves them empty."""
 
@@ -93,6 +97,20 @@ def subject_of_clock(event: ClockEvent) -> Subject:
         service=event.service,
         team=team,
         assignee=event.assignee if event.team == team else None,
+        requester=event.requester,
+    )
+
+
+def subject_of_promise(event: PromiseEvent) -> Subject:
+    """As of a clock; the assignee is whoever has to keep the promise."""
+    return Subject(
+        id=event.incident,
+        number=event.number,
+        title=event.title,
+        organisation=event.organisation,
+        service=event.service,
+        team=event.team,
+        assignee=event.owner,
         requester=event.requester,
     )
 

@@ -10,6 +10,7 @@ from sla.api.calendars import add_calendar_routes
 from sla.api.choice import add_choice_routes
 from sla.api.clocks import add_clock_routes
 from sla.api.preview import add_preview_routes
+from sla.api.promises import add_promise_routes
 from sla.api.trace import trace_routes
 
 if TYPE_CHECKING:
@@ -26,4 +27,5 @@ def routes(running: "Running") -> APIRouter:
     add_agreement_routes(router, running)
     router.include_router(trace_routes(running))
     add_preview_routes(router, running)
+    add_promise_routes(router, running)
     return router

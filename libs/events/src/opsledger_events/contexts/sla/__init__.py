@@ -34,6 +34,19 @@ from opsledger_events.contexts.sla.definitions import (
     ReopenPolicy,
     RetargetPolicy,
 )
+from opsledger_events.contexts.sla.promises import (
+    PromiseAwaits,
+    PromiseBreachWithdrawn,
+    PromiseBroken,
+    PromiseEvent,
+    PromiseKept,
+    PromiseMade,
+    PromiseMoved,
+    PromisePassedOn,
+    PromiseReminderReached,
+    PromiseSource,
+    PromiseWithdrawn,
+)
 
 __all__ = [
     "AgreementApplied",
@@ -50,6 +63,17 @@ __all__ = [
     "DayHours",
     "DayTarget",
     "Metric",
+    "PromiseAwaits",
+    "PromiseBreachWithdrawn",
+    "PromiseBroken",
+    "PromiseEvent",
+    "PromiseKept",
+    "PromiseMade",
+    "PromiseMoved",
+    "PromisePassedOn",
+    "PromiseReminderReached",
+    "PromiseSource",
+    "PromiseWithdrawn",
     "ReopenPolicy",
     "RetargetPolicy",
     "SLABreachWithdrawn",
