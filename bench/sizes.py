@@ -32,6 +32,12 @@ class Sizes:
     timers_due: int = 10_000
     timers_other: int = 100_000
 
+    clock_days: tuple[int, ...] = (1, 7, 28, 90, 365)
+    clock_stories: int = 2_000
+    clock_retargets: int = 200
+    clock_preview: int = 100_000
+    clock_previews: int = 2
+
     alerts_distinct: int = 10_000
     alerts_batch: int = 100
     alerts_clients: int = 8
@@ -57,6 +63,9 @@ QUICK: Final[Mapping[str, Any]] = {
     "reactor_seconds": 2.0,
     "timers_due": 1_000,
     "timers_other": 5_000,
+    "clock_stories": 300,
+    "clock_retargets": 50,
+    "clock_preview": 2_000,
     "alerts_distinct": 1_000,
     "alerts_seconds": 2.0,
     "query_incidents": 5_000,

@@ -12,6 +12,7 @@ NAMES: Final = (
     "projection",
     "reactor",
     "timers",
+    "clocks",
     "alerts",
     "queries",
     "size",

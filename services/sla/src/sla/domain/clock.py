@@ -118,12 +118,15 @@ class Reading:
 
 @dataclass(slots=True)
 class _Segment:
+    """`before`: the working time until `start`; `counted`: from there to `end`, where that is known."""
+
     start: datetime
     end: datetime | None
     state: State
     reason: str | None
     event: str
     before: timedelta
+    counted: timedelta = ZERO
 
 
 @dataclass(slots=True)
@@ -243,12 +246,12 @@ def _walked(facts: Sequence[Fact], terms: Terms) -> _Walk:
         if state in ("running", "paused") and (fact.kind != "continued" or after is not None):
             walk.take(fact, spent, terms)
         end = ordered[index + 1].at if index + 1 < len(ordered) else None
-        segment = _Segment(fact.at, end, state, reason, cause, spent)
+        counted = elapsed(terms.calendar, fact.at, end) if state == "running" and end is not None else ZERO
+        segment = _Segment(fact.at, end, state, reason, cause, spent, counted)
         walk.segments.append(segment)
         if walk.target is not None:
             walk.marks.extend(_passed(walk, segment, walk.target, terms, known))
-        if state == "running" and end is not None:
-            spent += elapsed(terms.calendar, fact.at, end)
+        spent += counted
     return walk
 
 
@@ -285,6 +288,8 @@ def _passed(
         threshold = whole if percent is None else whole * percent / 100
         missing = threshold - segment.before
         if segment.state == "running":
+            if segment.end is not None and missing > segment.counted:
+                continue
             at = add(terms.calendar, segment.start, missing)
             if segment.end is not None and at >= segment.end:
                 continue
@@ -311,14 +316,13 @@ def _due(segments: Sequence[_Segment], calendar: Calendar, target: int | None) -
     if target is None:
         return None
     whole = timedelta(seconds=target)
-    would_have = None
-    for segment in segments:
-        if segment.state == "running":
-            at = add(calendar, segment.start, whole - segment.before)
-            if segment.end is None or at <= segment.end:
-                return at
-            would_have = at
-    return would_have if segments[-1].state == "stopped" else None
+    running = [segment for segment in segments if segment.state == "running"]
+    for segment in running:
+        if segment.end is None or whole - segment.before <= segment.counted:
+            return add(calendar, segment.start, whole - segment.before)
+    if segments[-1].state != "stopped" or not running:
+        return None
+    return add(calendar, running[-1].start, whole - running[-1].before)
 
 
 def _trace(segments: Sequence[_Segment], calendar: Calendar, now: datetime) -> tuple[Interval, ...]:
@@ -327,7 +331,9 @@ def _trace(segments: Sequence[_Segment], calendar: Calendar, now: datetime) -> t
         end = now if segment.end is None else segment.end
         if end <= segment.start:
             continue
-        counted = elapsed(calendar, segment.start, end) if segment.state == "running" else ZERO
+        counted = segment.counted
+        if segment.state == "running" and segment.end is None:
+            counted = elapsed(calendar, segment.start, end)
         last = found[-1] if found else None
         if last is not None and (last.state, last.reason, last.event) == (segment.state, segment.reason, segment.event):
             found[-1] = Interval(last.start, end, last.state, last.reason, last.event, last.counted + counted)

@@ -32,9 +32,10 @@ def elapsed(calendar: Calendar, start: datetime, end: datetime) -> timedelta:
         return timedelta(0)
     if calendar.hours is None:
         return end - start
-    first, last = _year_of(calendar, start), _year_of(calendar, end)
-    total = -_year(calendar, first).before(_microseconds(start)) + _year(calendar, last).before(_microseconds(end))
-    total += sum(_year(calendar, year).total for year in range(first, last))
+    since, until = _microseconds(start), _microseconds(end)
+    first, last = _year_of(calendar, start, since), _year_of(calendar, end, until)
+    total = last.before(until) - first.before(since)
+    total += sum(_year(calendar, year).total for year in range(first.year, last.year))
     return total * MICROSECOND
 
 
@@ -51,14 +52,14 @@ def add(calendar: Calendar, start: datetime, amount: timedelta) -> datetime:
         if amount > timedelta(days=366 * HORIZON_YEARS) or start.year > LAST_YEAR:
             raise _beyond(amount)
         return start + amount
-    year = _year_of(calendar, start)
-    wanted = amount // MICROSECOND + _year(calendar, year).before(_microseconds(start))
+    since = _microseconds(start)
+    intervals = _year_of(calendar, start, since)
+    wanted = amount // MICROSECOND + intervals.before(since)
     for _ in range(HORIZON_YEARS):
-        intervals = _year(calendar, year)
         if wanted <= intervals.total:
             return EPOCH + intervals.reached(wanted) * MICROSECOND
         wanted -= intervals.total
-        year += 1
+        intervals = _year(calendar, intervals.year + 1)
     raise _beyond(amount)
 
 
@@ -71,8 +72,14 @@ def _beyond(amount: timedelta) -> Invalid:
 
 
 class _Year(NamedTuple):
-    """A local year's work intervals in microseconds since 1970, with the work done before each."""
+    """A local year, from `first` to before `last`, and its work intervals, with the work done before each.
 
+    Instants are microseconds since 1970.
+    """
+
+    year: int
+    first: int
+    last: int
     starts: list[int]
     ends: list[int]
     done: list[int]
@@ -100,10 +107,15 @@ def check_year(year: int) -> None:
         )
 
 
-def _year_of(calendar: Calendar, instant: datetime) -> int:
+def _year_of(calendar: Calendar, instant: datetime, microseconds: int) -> _Year:
+    """The local year of an instant of UTC. But for hours around New Year it is that of UTC, and no zone is asked."""
+    if FIRST_YEAR < instant.year < LAST_YEAR:
+        found = _year(calendar, instant.year)
+        if found.first <= microseconds < found.last:
+            return found
     year = instant.astimezone(ZoneInfo(calendar.time_zone)).year
     check_year(year)
-    return year
+    return _year(calendar, year)
 
 
 @lru_cache(maxsize=1024)
@@ -111,7 +123,7 @@ def _year(calendar: Calendar, year: int) -> _Year:
     zone = ZoneInfo(calendar.time_zone)
     new_year, next_year = date(year, 1, 1), date(year + 1, 1, 1)
     first, last = instant_of(zone, new_year, 0), instant_of(zone, next_year, 0)
-    found = _Year([], [], [], 0)
+    found = _Year(year, first, last, [], [], [], 0)
     total = 0
     for ordinal in range(new_year.toordinal() - 1, next_year.toordinal()):  # the night before belongs to both years
         day = date.fromordinal(ordinal)
