@@ -50,6 +50,12 @@ def defined(definition: dict[str, Any]) -> CalendarDefined:
     return event
 
 
+def test_one_definition_is_one_calendar_however_often_it_is_read() -> None:
+    asked = {"holidays": {"country": "CN"}}
+    assert resolved(**asked) is resolved(**asked)
+    assert resolved(**asked) != resolved(**asked, confirmed_through="2026-06-30")
+
+
 @pytest.mark.parametrize(
     ("start", "end", "hours"),
     [

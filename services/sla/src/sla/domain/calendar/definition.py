@@ -118,11 +118,20 @@ def calendar_from(definition: Mapping[str, Any]) -> Calendar:
         Invalid: it breaks a rule.
     """
     through = definition.get("confirmed_through")
-    return with_days(
+    found = with_days(
         _week_from(definition),
         days_from(definition.get("days") or (), "/days"),
         None if through is None else date_of(through, "/confirmed_through"),
     )
+    return _the_one(found)
+
+
+@lru_cache(maxsize=256)
+def _the_one(calendar: Calendar) -> Calendar:
+    """The calendar that is equal to it and was here first: computations are kept by calendar, and to find that two
+    are equal hundreds of days are compared, each time.
+    """
+    return calendar
 
 
 def _week_from(definition: Mapping[str, Any]) -> Calendar:
