@@ -136,4 +136,4 @@ def _same_target(events: list[Event], known: clocks_limit.Known) -> bool:
     (event,) = events
     if not isinstance(event, SLAClockRetargeted):
         return False
-    return (event.target_seconds, event.due_at) == (known.target // timedelta(seconds=1), known.due)
+    return (event.target_seconds, event.due_at) == (-(-known.target // timedelta(seconds=1)), known.due)

@@ -21,7 +21,6 @@ Step = tuple[str, datetime, Any]
 """What happened, when, and the hold's reason or the target in seconds."""
 
 _ZERO: Final = timedelta(0)
-_SECOND: Final = timedelta(seconds=1)
 _US: Final = timedelta(microseconds=1)
 
 _FACTS: Final = """
@@ -74,7 +73,7 @@ def days_of(calendar: Calendar, first: date, last: date) -> Days:
 
 def count(steps: Sequence[Step], days: Days, policy: str, now: datetime) -> Known:
     """What a clock shows, from its targets and pauses alone."""
-    spent, target, due, state, verdict = _ZERO, _ZERO, None, "", "running"
+    spent, target, grant, due, state, verdict = _ZERO, _ZERO, _ZERO, None, "", "running"
     ran: list[tuple[datetime, datetime]] = []
     for n, (kind, begun, detail) in enumerate(steps):
         if kind == "cancelled":
@@ -86,7 +85,7 @@ def count(steps: Sequence[Step], days: Days, policy: str, now: datetime) -> Know
         elif kind != "targeted":
             state, verdict = "running", "running"
         if kind in ("opened", "targeted"):
-            target = _granted(policy, target, spent, timedelta(seconds=detail), first=kind == "opened")
+            target, grant = _granted(policy, target, grant, spent, timedelta(seconds=detail), first=kind == "opened")
             due = _reached(ran, days, target) if spent > target else None
         if state == "running":
             end = steps[n + 1][1] if n + 1 < len(steps) else now
@@ -106,15 +105,17 @@ def count(steps: Sequence[Step], days: Days, policy: str, now: datetime) -> Know
     return Known(verdict, target, spent, due)
 
 
-def _granted(policy: str, before: timedelta, spent: timedelta, new: timedelta, *, first: bool) -> timedelta:
+def _granted(
+    policy: str, before: timedelta, grant: timedelta, spent: timedelta, new: timedelta, *, first: bool
+) -> tuple[timedelta, timedelta]:
+    """The target, and how much of it was given last."""
     if first or policy == "from_opening":
-        return new
+        return new, new
     if policy == "from_change":
-        return -(-(spent + new) // _SECOND) * _SECOND
+        return spent + new, new
     if policy == "proportional" and before > spent:
-        share = new // _US * ((before - spent) // _US) // (before // _US)
-        return -(-(spent + share * _US) // _SECOND) * _SECOND
-    return before
+        return spent + new // _US * ((before - spent) // _US) // (grant // _US) * _US, new
+    return before, grant
 
 
 def _reached(ran: Sequence[tuple[datetime, datetime]], days: Days, target: timedelta) -> datetime | None:

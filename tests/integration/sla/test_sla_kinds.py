@@ -148,7 +148,7 @@ async def test_r89_another_agreement_where_the_priority_leaves_the_first(levels:
     assert (row["breached_at"], row["next_breach_at"]) == (None, at(26))
     told = await levels.get(f"/clocks/{row['id']}/trace", params={"lang": "zh-CN"})
     text = "".join(line["text"] for line in told["lines"])
-    assert "优先级变更后改用另一协议" in text
+    assert "改用另一协议，自起算时起适用" in text
     assert "等待报障人" in text
     assert await levels.rebuild() == await levels.digests()
 

@@ -91,21 +91,21 @@ async def report(
     book: Casebook,
     clock: str,
     cause: Envelope,
+    subject: Subject,
     facts: list[IncidentFact],
     command: Callable[[Subject, Calendar], FactCommand],
 ) -> None:
     """Tell a clock what happened to its incident, if there is a clock and it was not told before."""
     tx, metadata = book.tx, reaction(cause, clock)
     loaded = await tx.load(CLOCK, clock)
-    subject = subject_at(cause.subject, facts, cause.time)
-    if not loaded.state.started or subject is None or metadata.command_id in loaded.commands:
+    if not loaded.state.started or metadata.command_id in loaded.commands:
         return
     calendar = await book.definitions.calendar(loaded.state.calendar, loaded.state.calendar_revision)
     told = command(subject, calendar)
     before = [mark for mark in loaded.state.pending(calendar) if mark.at < told.at]
     for mark in before:
         loaded = await _announce(book, clock, loaded, mark, facts, calendar, cause.importid, provisional=False)
-    if is_late(loaded.state, told.at):
+    if is_late(loaded.state, told.at) or _not_before(loaded, told.at) != told.at:
         admission = AdmitLateReport(subject=subject, calendar=calendar, at=told.at, cause=told.cause, report=told)
         await tx.execute(CLOCK, clock, admission, reaction(cause, clock, "admission"), time=told.at)
     await tx.execute(CLOCK, clock, told, metadata, time=told.at)
@@ -122,7 +122,9 @@ def facts_by(clock: str, state: ClockState, facts: Sequence[IncidentFact], terms
     def promised(priority: int) -> Target | None:
         return target_of(agreement, priority, measure.metric)
 
-    told = clock_facts(measure, beginning, facts, promised, agreement.reopen)
+    # A clock that a reopening continued goes on, whatever a reopening is to mean from now on.
+    went_on = any(fact.kind == "continued" for fact in state.facts)
+    told = clock_facts(measure, beginning, facts, promised, "continue" if went_on else agreement.reopen)
     return told if told and told[-1].kind != "cancelled" else ()
 
 

@@ -2,7 +2,8 @@
 
 What begins and ends a clock is said in `domain/measures.py`; which hold reasons pause it, what another priority and a
 reopening mean is the agreement's decision. A clock keeps the agreement, and the revision of it, that it began with;
-only where a change of priority takes the incident out of what that agreement is for, another one is chosen. An event of
+only where a change of priority takes the incident out of what that agreement is for, or into what another names its
+priority for, another one judges it. An event of
 an incident whose opening is unknown is kept, and starts nothing.
 
 What an import tells moves its clocks by the time of its events alone: timers are set when it is told to its end.
@@ -89,7 +90,7 @@ async def _follow(
     if fact.kind == "Cancelled":
         for one in begun:
             clock = clock_of(incident, measure, one)
-            await report(book, clock, envelope, facts, partial(_command, CancelClock, envelope, {}))
+            await report(book, clock, envelope, subject, facts, partial(_command, CancelClock, envelope, {}))
         return
     new = next((one for one in begun if one.fact is fact), None)
     current, again = await _current(book, measure, incident, begun, fact)
@@ -97,11 +98,15 @@ async def _follow(
     if current is not None and kind is not None:
         state = (await book.tx.load(CLOCK, clock_of(incident, measure, current))).state
         again = new if kind == "continued" else again
-        anew = again is not None and (state.reopen == "new_clock" or not state.started)
+        gone_on = again is not None and any(one.event == again.fact.event for one in state.facts)
+        other = again is not None and again.party != current.party
+        anew = again is not None and not gone_on and (other or state.reopen == "new_clock" or not state.started)
         if state.started and not state.without_target and not anew:
             clock = clock_of(incident, measure, current)
             await _tell(book, measure, current, clock, state, kind, envelope, fact, subject, facts)
         elif kind in ("targeted", "continued"):
+            if again is not None and anew and (other or state.started):
+                current, again = again, None
             await _start(book, measure, current, again, envelope, subject, facts)
     if new is not None and kind != "continued":
         await _start(book, measure, new, None, envelope, subject, facts)
@@ -152,15 +157,16 @@ async def _tell(
         agreement = await book.definitions.agreement(state.agreement, state.agreement_revision)
         situation = situation_of(measure, current.party, subject, facts)
         target = target_of(agreement, subject.priority, measure.metric)
-        if not is_for(agreement, situation):
-            moved = await book.definitions.choose(situation)
-            target = None if moved is None else state.agreed
+        chosen = await book.definitions.choose(situation)
+        told_apart = chosen is not None and "priorities" in chosen.chosen_by
+        if not is_for(agreement, situation) or (told_apart and chosen and chosen.agreement_id != state.agreement):
+            moved, target = chosen, None if chosen is None else state.agreed
         details = {"target": target}
     if command is None:
         return
     if moved is None or kind == "continued":
         told = partial(_command, command, envelope, details)
-        await report(book, clock, envelope, facts, told)
+        await report(book, clock, envelope, subject, facts, told)
     if moved is not None:
         by = reaction(envelope, clock, "terms")
         await change_terms(book, clock, moved, facts, str(envelope.id), envelope.time, by)

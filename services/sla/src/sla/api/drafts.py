@@ -23,7 +23,7 @@ Seconds = Annotated[int, Field(strict=True, le=_LONGEST)]
 
 
 class By(Body):
-    """The so-manieth working day after the day it counts from, at HH:MM local, or when that day closes."""
+    """A working day, counted after the day it counts from, at HH:MM local, or when that day closes."""
 
     working_days: Whole
     at: Annotated[str, Field(max_length=20)] | None = None

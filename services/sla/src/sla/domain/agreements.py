@@ -128,7 +128,7 @@ def _target(command: DefineAgreement, at: str, target: Mapping[str, Any]) -> Ite
         if metric not in allowed:
             yield Wrong(
                 f"{at}/{name}",
-                f"An {command.kind} promises {', '.join(allowed)}. Leave {name} out, or put it into an sla.",
+                f"{'An' if command.kind == 'ola' else 'A'} {command.kind} promises {', '.join(allowed)}. Leave {name} out, or put it into an sla.",
                 "metric_not_of_teams",
             )
         elif unit == "by" and f"{metric}_seconds" in given:

@@ -16,6 +16,7 @@ Rules that a reader may ask for:
   from the change, the share that is used stays used, or what remained stays. The first target counts from the opening.
 - A reopening continues the clock. Where the agreement restarts it, it is granted its target anew from there: elapsed
   time goes on, and the target with it, so that nothing counted is taken back. A third policy leaves the clock stopped.
+- A warning comes when its share of what the last target granted is used.
 - A target by day is worth the working time up to that day, and a pause moves it by what it takes away.
 """
 
@@ -95,13 +96,15 @@ class Mark:
 class Reading:
     """What the clock shows at an instant. `due` is None while paused short of the target, or without one.
 
-    `agreed` is what the agreement says, `target` the working time in seconds, from the clock's beginning, that it is
-    due after: the two differ where a target is by day, counts from a change, or was granted anew.
+    `agreed` is what the agreement says, `whole` the working time, from the clock's beginning, that it is due after, and
+    `target` that in seconds, rounded up: they differ where a target is by day, counts from a change, or was granted
+    anew.
     """
 
     state: State
     agreed: Target | None
     target: int | None
+    whole: timedelta | None
     elapsed: timedelta
     due: datetime | None
     breached_at: datetime | None
@@ -113,7 +116,7 @@ class Reading:
     @property
     def remaining(self) -> timedelta | None:
         """Working time left; negative once the target is exceeded."""
-        return None if self.target is None else timedelta(seconds=self.target) - self.elapsed
+        return None if self.whole is None else self.whole - self.elapsed
 
 
 @dataclass(slots=True)
@@ -131,40 +134,56 @@ class _Segment:
 
 @dataclass(slots=True)
 class _Walk:
+    """`whole`: the working time that the clock is due after; `grant`: how much of it the last target gave.
+
+    `since`: the instant that targets count from, and the working time until then.
+    """
+
     segments: list[_Segment] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     agreed: Target | None = None
-    target: int | None = None
+    whole: timedelta | None = None
+    grant: timedelta = ZERO
     met: bool | None = None
-    granted: tuple[datetime, timedelta] | None = None
+    since: tuple[datetime, timedelta] | None = None
+
+    @property
+    def target(self) -> int | None:
+        """Whole seconds, by which targets are told apart."""
+        return None if self.whole is None else -(-self.whole // _SECOND)
 
     def take(self, fact: Fact, spent: timedelta, terms: Terms) -> None:
         """The target after a fact that left the clock running or paused, with `spent` on it."""
-        if self.granted is None or (fact.kind == "continued" and terms.reopen == "restart"):
-            self.granted = (fact.at, spent)
+        if self.since is None or (fact.kind == "continued" and terms.reopen == "restart"):
+            self.since = (fact.at, spent)
             if fact.kind == "continued":
                 self._count(self.agreed, fact.at, spent, terms)
-        if fact.kind not in ("opened", "targeted") or (fact.target == self.agreed and self.target is not None):
+        if fact.kind not in ("opened", "targeted") or (fact.target == self.agreed and self.whole is not None):
             return
         self.agreed = fact.target
-        if self.target is None or fact.target is None or terms.retarget == "from_opening":
-            self._count(fact.target, *self.granted, terms)
+        if self.whole is None or fact.target is None or terms.retarget == "from_opening":
+            self._count(fact.target, *self.since, terms)
         elif terms.retarget == "from_change":
             self._count(fact.target, fact.at, spent, terms)
         elif terms.retarget == "proportional":
             self._share(fact.target, fact.at, spent, terms)
 
     def _count(self, agreed: Target | None, since: datetime, spent: timedelta, terms: Terms) -> None:
-        self.target = None if agreed is None else -(-(spent + worth(agreed, terms.calendar, since)) // _SECOND)
+        self.grant = ZERO if agreed is None else worth(agreed, terms.calendar, since)
+        self.whole = None if agreed is None else spent + self.grant
 
     def _share(self, agreed: Target, at: datetime, spent: timedelta, terms: Terms) -> None:
         """What is used up stays used up: a target that was exceeded stays."""
-        before = self.granted[1] if self.granted else ZERO
-        whole = timedelta(seconds=self.target or 0) - before
-        left = whole - (spent - before)
+        left = (self.whole or ZERO) - spent
         if left > ZERO:
-            share = worth(agreed, terms.calendar, at) // _US * (left // _US) // (whole // _US)
-            self.target = -(-(spent + share * _US) // _SECOND)
+            grant = worth(agreed, terms.calendar, at)
+            self.whole = spent + grant // _US * (left // _US) // (self.grant // _US) * _US
+            self.grant = grant
+
+    def threshold(self, percent: int | None) -> timedelta:
+        """The working time at which so much of the last target is used; None: all of it."""
+        whole = self.whole or ZERO
+        return whole if percent is None else whole - self.grant * (100 - percent) / 100
 
 
 def read(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
@@ -188,8 +207,9 @@ def _shown(walk: _Walk, terms: Terms, now: datetime, trace: tuple[Interval, ...]
         state=last.state,
         agreed=walk.agreed,
         target=walk.target,
+        whole=walk.whole,
         elapsed=last.before + (elapsed(terms.calendar, last.start, now) if last.state == "running" else ZERO),
-        due=breach.due if breach else _due(walk.segments, terms.calendar, walk.target),
+        due=breach.due if breach else _due(walk.segments, terms.calendar, walk.whole),
         breached_at=breach.at if breach else None,
         met=walk.met,
         paused=tuple(interval for interval in trace if interval.state == "paused"),
@@ -239,7 +259,7 @@ def _walked(facts: Sequence[Fact], terms: Terms) -> _Walk:
         after = _next_state(state, reason, fact, terms.pausing)
         if after is not None and (state, reason) != after:
             (state, reason), cause = after, fact.event
-            judged = state == "stopped" and walk.target is not None
+            judged = state == "stopped" and walk.whole is not None
             walk.met = (None, walk.target) not in known if judged else None
         if state is None:
             continue
@@ -249,8 +269,8 @@ def _walked(facts: Sequence[Fact], terms: Terms) -> _Walk:
         counted = elapsed(terms.calendar, fact.at, end) if state == "running" and end is not None else ZERO
         segment = _Segment(fact.at, end, state, reason, cause, spent, counted)
         walk.segments.append(segment)
-        if walk.target is not None:
-            walk.marks.extend(_passed(walk, segment, walk.target, terms, known))
+        if walk.whole is not None:
+            walk.marks.extend(_passed(walk, segment, walk.whole, terms, known))
         spent += counted
     return walk
 
@@ -277,16 +297,15 @@ def _next_state(
 
 
 def _passed(
-    walk: _Walk, segment: _Segment, target: int, terms: Terms, known: set[tuple[int | None, int]]
+    walk: _Walk, segment: _Segment, whole: timedelta, terms: Terms, known: set[tuple[int | None, int]]
 ) -> Sequence[Mark]:
     """The thresholds first passed in this segment; several at one instant leave the highest."""
-    whole = timedelta(seconds=target)
+    target = -(-whole // _SECOND)
     found: dict[datetime, int | None] = {}
     for percent in (*sorted(terms.warning_percent), None):
         if (percent, target) in known:
             continue
-        threshold = whole if percent is None else whole * percent / 100
-        missing = threshold - segment.before
+        missing = walk.threshold(percent) - segment.before
         if segment.state == "running":
             if segment.end is not None and missing > segment.counted:
                 continue
@@ -301,7 +320,7 @@ def _passed(
         found[at] = percent
     if not found:
         return []
-    due = _due([*walk.segments[:-1], _open_ended(segment)], terms.calendar, target)
+    due = _due([*walk.segments[:-1], _open_ended(segment)], terms.calendar, whole)
     if due is None:  # paused: as if it went on at once
         due = add(terms.calendar, segment.start, whole - segment.before)
     return [Mark(percent, target, due, at) for at, percent in found.items()]
@@ -311,11 +330,10 @@ def _open_ended(one: _Segment) -> _Segment:
     return _Segment(one.start, None, one.state, one.reason, one.event, one.before)
 
 
-def _due(segments: Sequence[_Segment], calendar: Calendar, target: int | None) -> datetime | None:
+def _due(segments: Sequence[_Segment], calendar: Calendar, whole: timedelta | None) -> datetime | None:
     """When the target elapsed, elapses, or would have elapsed had the clock not been stopped."""
-    if target is None:
+    if whole is None:
         return None
-    whole = timedelta(seconds=target)
     running = [segment for segment in segments if segment.state == "running"]
     for segment in running:
         if segment.end is None or whole - segment.before <= segment.counted:

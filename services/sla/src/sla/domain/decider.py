@@ -202,12 +202,14 @@ def _no_breaches_any_more(
     state: ClockState, after: ClockState, command: RescheduleClock | ChangeTerms
 ) -> Sequence[SLABreachWithdrawn]:
     """Of the breaches announced, those that are none by the calendar of the command and the facts of `after`."""
-    passed = {mark.key for mark in marks(after.facts, after.terms(command.calendar)) if mark.at <= command.at}
+    passed = [mark for mark in marks(after.facts, after.terms(command.calendar)) if mark.at <= command.at]
+    true = {mark.target for mark in passed if mark.percent is None}
+    instants = {mark.at for mark in passed if mark.percent is None}
     about = _about(command, state)
     return [
         SLABreachWithdrawn(**about, because=command.cause, due_at=one.at, target_seconds=one.target)
         for one in state.announced
-        if one.percent is None and (None, one.target) not in passed
+        if one.percent is None and one.target not in true and one.at not in instants
     ]
 
 
@@ -320,7 +322,7 @@ def _stopped(command: StopClock, state: ClockState, before: Reading, about: dict
     after = _reading(replace(state, facts=(*state.facts, fact)), command, command.at)
     if after.met:
         return _with_standing(SLAMet(**about), state, command)
-    overrun = max(before.elapsed - timedelta(seconds=before.target), timedelta(0))
+    overrun = max(-(before.remaining or timedelta(0)), timedelta(0))
     return _with_standing(SLAMissed(**about, overrun_seconds=_whole(overrun)), state, command)
 
 

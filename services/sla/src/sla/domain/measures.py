@@ -9,7 +9,8 @@ each stay of the incident with a team: from when the team gets it until it leave
 - `resolution`: until it is resolved, whatever comes first ends the others as well. A reopening continues it or begins a
   second clock, as the agreement says.
 - A clock that begins while the incident waits begins with that wait. A team that gets an incident together with the
-  person who has it owns it at once: there is no clock of `ownership` then.
+  person who has it owns it at once, and one that gets it after work has started has nothing to respond to: there is no
+  clock of `ownership`, or of `response`, then.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -87,12 +88,14 @@ def beginnings(measure: Measure, facts: Iterable[IncidentFact]) -> list[Beginnin
     """Every event that may begin a clock, in order. `facts` are all of the incident's, in order."""
     found: list[Beginning] = []
     team: str | None = None
-    ended = False
+    ended = started = False
     for fact in facts:
+        started = started or fact.kind == "Started"
         if fact.kind == "Assigned":
             passed_on, team = fact.data.get("team") != team, fact.data.get("team")
             owned = measure.metric == "ownership" and fact.data.get("assignee") is not None
-            if measure.kind != "sla" and passed_on and not ended and not owned:
+            responded = measure.metric == "response" and started
+            if measure.kind != "sla" and passed_on and not (ended or owned or responded):
                 found.append(Beginning(fact, team))
             elif measure.metric == "contact" and not found:
                 found.append(Beginning(fact))

@@ -97,9 +97,15 @@ class ClockState:
         return frozenset(found)
 
     def pending(self, calendar: Calendar) -> tuple[Mark, ...]:
-        """Warnings and breaches still to be announced, those to come included, in order."""
-        silent = self.announced_keys()
-        return tuple(mark for mark in marks(self.facts, self.terms(calendar)) if mark.key not in silent)
+        """Warnings and breaches still to be announced, those to come included, in order.
+
+        What was announced for the same instant is not announced again: other terms may count to it from elsewhere.
+        """
+        silent, told = self.announced_keys(), {(one.percent, one.at) for one in self.announced}
+        found = marks(self.facts, self.terms(calendar))
+        breached = {mark.target for mark in found if mark.percent is None and (None, mark.at) in told}
+        found = tuple(mark for mark in found if mark.target not in breached)
+        return tuple(mark for mark in found if mark.key not in silent and (mark.percent, mark.at) not in told)
 
 
 initial_state = ClockState()

@@ -19,11 +19,11 @@ MOST: Final = 60
 class Move:
     """The due instant moved from `before` to `after` at `at`; `working` is the working time between the two.
 
-    `because`: a `pause` for `reason`, another `target`, the time `standing` between done and reopened, another revision
+    `because`: a `pause` for `reason`, another `target`, the time `standing` between done and reopened, the target `restarted` by a reopening, another revision
     of the `calendar`, or of the `agreement`, or `several` changes that are too many to tell.
     """
 
-    because: Literal["pause", "target", "standing", "several", "calendar", "agreement"]
+    because: Literal["pause", "target", "standing", "restarted", "several", "calendar", "agreement"]
     at: datetime
     before: datetime
     after: datetime
@@ -81,13 +81,13 @@ def moves(facts: Sequence[Fact], terms: Terms, now: datetime) -> tuple[Move, ...
 
 def _waited(before: Reading, at: datetime, last: datetime, due: datetime, terms: Terms) -> Move:
     if before.state == "stopped":
-        return _move("standing", at, last, due, terms)
+        return _move("restarted" if terms.reopen == "restart" else "standing", at, last, due, terms)
     reason = before.trace[-1].reason if before.trace else None
     return _move("pause", at, last, due, terms, reason)
 
 
 def _move(
-    because: Literal["pause", "target", "standing", "several"],
+    because: Literal["pause", "target", "standing", "restarted", "several"],
     at: datetime,
     before: datetime,
     after: datetime,

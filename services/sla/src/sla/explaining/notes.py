@@ -76,7 +76,9 @@ def _targets(story: Story, facts: Sequence[Fact], terms: Terms) -> Iterator[Note
             "policy": Policy(terms.retarget),
             "elapsed": now.elapsed if now else _ZERO,
         }
-        if now is None or now.state == "paused" or due is None:
+        if terms.retarget == "keep_remaining":
+            yield Note("target_kept", fact.at, told, {"target": after, "elapsed": values["elapsed"]})
+        elif now is None or now.state == "paused" or due is None:
             yield Note("retargeted_paused", fact.at, told, values)
         else:
             yield Note("retargeted", fact.at, told, {**values, "due": due})

@@ -21,9 +21,11 @@ SENTENCES: Final[dict[str, str]] = {
     "cancelled": "{at}: cancelled; the clock counts nowhere.",
     "cancelled_span": "{span}: cancelled, not counted.",
     # What happened.
-    "opened": "{at}: opened. Target: {target} of working time; due {due}.",
-    "opened_without_target": "{at}: opened; counted from here.",
-    "target_agreed": "{at}: a target of {target} applies, counted from the opening; due {due}.",
+    "opened": "{at}: the clock starts. Target: {target} of working time; due {due}.",
+    "opened_without_target": "{at}: counted from here.",
+    "target_agreed": "{at}: a target of {target} applies, counted from the beginning; due {due}.",
+    "target_kept": "{at}: another target is agreed for clocks to come; this one keeps its {target} and the {elapsed} "
+    "elapsed.",
     "retargeted": "{at}: the target becomes {after} instead of {before}{policy}; the {elapsed} elapsed are kept; "
     "due {due}.",
     "retargeted_paused": "{at}: the target becomes {after} instead of {before}{policy}; "
@@ -37,7 +39,7 @@ SENTENCES: Final[dict[str, str]] = {
     "met": "{at}: done, with {left} of {target} left. Target met.",
     "missed": "{at}: done, {over} over the target of {target}. Target missed.",
     "stopped_plain": "{at}: done.",
-    "without_target": "{at}: no target for the new priority; the clock counts nowhere until there is one.",
+    "without_target": "{at}: no target is agreed any more; the clock counts nowhere until there is one.",
     "warning": "{at}: {percent} % of {target} has elapsed: warning.",
     "warning_silent": "{at}: {percent} % of {target} has elapsed; no warning was sent then.",
     "warning_untrue": "{at}: warning that {percent} % of {target} had elapsed; by what is known today it had not.",
@@ -54,8 +56,8 @@ SENTENCES: Final[dict[str, str]] = {
     "due {due}.",
     "terms_revised_paused": "{at}: revision {revision} of the agreement applies from the beginning, "
     "instead of {before}.",
-    "terms_changed": "{at}: another agreement applies from the beginning, for the new priority; due {due}.",
-    "terms_changed_paused": "{at}: another agreement applies from the beginning, for the new priority.",
+    "terms_changed": "{at}: another agreement applies from the beginning; due {due}.",
+    "terms_changed_paused": "{at}: another agreement applies from the beginning.",
     # Added to a line.
     "late": " (Became known {known}.)",
     "clocks_back": " (Clocks were set back by {shift}.)",
@@ -75,6 +77,7 @@ SENTENCES: Final[dict[str, str]] = {
     "due_first": " First due {due}.",
     "moved_pause": " Moved to {due} by {working} of pause ({reason}).",
     "moved_target": " Moved to {due} by the new target.",
+    "moved_restarted": " Moved to {due}: the target is granted anew from the reopening.",
     "moved_standing": " Moved to {due}: {working} between done and reopened are not counted.",
     "moved_agreement": " Moved to {due} by another revision of the agreement, or another agreement.",
     "moved_calendar": " Moved to {due} by another revision of the calendar.",
@@ -93,7 +96,7 @@ SENTENCES: Final[dict[str, str]] = {
     "legend_paused": "paused",
     "legend_stopped": "stopped",
     "legend_ahead": "still ahead",
-    "mark_opened": "opened {at}",
+    "mark_opened": "starts {at}",
     "mark_due": "due {at}",
     "mark_first_due": "first due {at}",
     "mark_warning": "{percent} % {at}",
@@ -131,7 +134,6 @@ WORDS: Final[dict[str, str]] = {
     "resolution": "resolution",
     "from_change": ", counted from here",
     "proportional": ", the share that is used staying used",
-    "keep_remaining": ", the time that is left staying as it is",
     "awaiting_requester": "waiting for the requester",
     "awaiting_third_party": "waiting for a third party",
     "awaiting_change": "waiting for a change",

@@ -126,7 +126,8 @@ def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[
     standing = event.standing or ClockStanding(state="running", elapsed_seconds=0)
     target = standing.target_seconds
     announced = [one for one in state.announced if one.target == target]
-    breached_at = next((one.at for one in announced if one.percent is None), None)
+    known = (one for one in state.announced if one.target == target or one.at == standing.breached_at)
+    breached_at = next((one.at for one in known if one.percent is None), None)
     provisional = event.provisional if isinstance(event, SLABreached) else before is not None and before["provisional"]
     trail = trail_after(Trail(*(before[name] for name in _TRAIL)) if before else None, envelope)
     return {
