@@ -15,6 +15,7 @@ from sla.seed import DEFAULT_AGREEMENT, DEFAULT_CALENDAR
 CHOICE = "/agreements/choice"
 THREE = "00000000-0000-7000-8000-000000000003"
 FOUR = "00000000-0000-7000-8000-000000000004"
+BOTH = [{"priority": priority, "response_seconds": 600} for priority in (1, 2)]
 VENDOR: dict[str, Any] = {
     "name": "厂商 / Vendor",
     "kind": "uc",
@@ -155,7 +156,8 @@ async def test_an_agreement_keeps_everything_that_it_says(levels: ServiceLevels)
     await levels.put(f"/calendars/{TWO}", OFFICE)
     stated = {"category": "网络", "criticality": "critical", "priorities": [2, 1], "service": "core"}
     policies = {"retarget": "keep_remaining", "reopen": "restart"}
-    targets = [{"priority": 1, "contact_seconds": 600, "update_by": {"working_days": 1}, "workaround_seconds": 60}]
+    promised = {"contact_seconds": 600, "update_by": {"working_days": 1}, "workaround_seconds": 60}
+    targets = [{"priority": priority, **promised} for priority in (1, 2)]
     made = await levels.put(f"/agreements/{ONE}", {**GOLD, **stated, **policies, "calendar": TWO, "targets": targets})
     assert made == await levels.get(f"/agreements/{ONE}")
     assert made["targets"] == targets
@@ -164,11 +166,11 @@ async def test_an_agreement_keeps_everything_that_it_says(levels: ServiceLevels)
 
 
 async def test_two_agreements_of_one_kind_cannot_state_the_same(levels: ServiceLevels) -> None:
-    ours = {**GOLD, "priorities": [1, 2]}
+    ours = {**GOLD, "priorities": [1, 2], "targets": BOTH}
     await levels.put(f"/agreements/{ONE}", ours)
     taken = await levels.put(f"/agreements/{TWO}", {**ours, "priorities": [2, 1]}, status=409)
     assert taken["code"] == "selector_taken"
-    await levels.put(f"/agreements/{TWO}", {**ours, "priorities": [1]})
+    await levels.put(f"/agreements/{TWO}", {**ours, "priorities": [1], "targets": BOTH[:1]})
     await levels.put(f"/agreements/{THREE}", {**VENDOR, "organisation": "acme"})
     await levels.put(f"/agreements/{FOUR}", {**VENDOR, "organisation": "acme", "kind": "ola"})
     last = f"/agreements/{FOUR[:-1]}5"
@@ -177,7 +179,9 @@ async def test_two_agreements_of_one_kind_cannot_state_the_same(levels: ServiceL
 
 
 async def test_of_two_that_come_at_once_one_takes_the_selectors(levels: ServiceLevels) -> None:
-    bodies = {id_: {**GOLD, "category": "network", "priorities": [1, 2]} for id_ in (ONE, TWO, THREE, FOUR)}
+    bodies = {
+        id_: {**GOLD, "category": "network", "priorities": [1, 2], "targets": BOTH} for id_ in (ONE, TWO, THREE, FOUR)
+    }
     puts = (levels.http.put(f"{BASE}/agreements/{id_}", json=body) for id_, body in bodies.items())
     assert sorted(answer.status_code for answer in await asyncio.gather(*puts)) == [201, 409, 409, 409]
 
@@ -191,6 +195,7 @@ async def test_of_two_that_come_at_once_one_takes_the_selectors(levels: ServiceL
         ({"criticality": "severe"}, "unknown_criticality"),
         ({"priorities": [1, 1]}, "bad_priorities"),
         ({"priorities": [3]}, "target_never_used"),
+        ({"priorities": [1, 2]}, "priority_without_target"),
         (
             {"targets": [{"priority": 1, "update_seconds": 60, "update_by": {"working_days": 1}}]},
             "target_twice",

@@ -197,3 +197,42 @@ async def test_the_same_batch_at_once_or_event_by_event_is_the_same(acme: Servic
     await acme.hand_over(*told)  # again changes nothing
     assert await shown(acme, incident="one") == at_once
     assert len(at_once) == 4 + 1 + 2 + 2 + 2 + 1
+
+
+async def test_r89_the_agreement_that_names_a_priority_judges_it_when_it_gets_that_priority(
+    levels: ServiceLevels,
+) -> None:
+    """And the general one has it again afterwards, whatever way it went."""
+    await levels.put(f"/agreements/{CUSTOMER}", agreement(targets=targets(resolution_seconds=24 * HOUR)))
+    urgent = agreement(name="P2", priorities=[2], targets=[{"priority": 2, "resolution_seconds": 2 * HOUR}])
+    await levels.put(f"/agreements/{TEAM}", urgent)
+    incident = await levels.open(priority=3)
+    for hours, priority in ((0.5, 2), (0.75, 3), (1, 2)):
+        await levels.tell(
+            incident, i.IncidentPrioritised(impact=2, urgency=2, priority=priority, previous_priority=1), hours
+        )
+        wanted = (TEAM, at(2)) if priority == 2 else (CUSTOMER, at(24))
+        row = await levels.row(incident)
+        assert (row["agreement"], row["due_at"]) == wanted
+
+
+async def test_a_reopened_clock_goes_on_by_other_terms_and_begins_anew_the_next_time(levels: ServiceLevels) -> None:
+    await levels.put(f"/agreements/{CUSTOMER}", agreement(targets=targets(resolution_seconds=24 * HOUR)))
+    again = agreement(name="P2", priorities=[2], targets=[{"priority": 2, "resolution_seconds": 4 * HOUR}])
+    await levels.put(f"/agreements/{TEAM}", {**again, "reopen": "new_clock"})
+    incident = await levels.open()
+    done = i.IncidentResolved(responsibility="provider", resolution="x")
+    for event, hours in (
+        (done, 1),
+        (i.IncidentReopened(reason="x"), 2),
+        (i.IncidentPrioritised(impact=2, urgency=2, priority=2, previous_priority=1), 2.5),
+        (i.IncidentHeld(reason="awaiting_requester"), 3),
+        (i.IncidentResumed(), 4),
+        (done, 5),
+        (i.IncidentReopened(reason="x"), 6),
+    ):
+        await levels.tell(incident, event, hours)
+    first, second = await clocks(levels, incident=incident)
+    assert (first["state"], first["met"], first["elapsed_seconds"]) == ("stopped", True, 3 * HOUR)
+    assert (second["state"], second["started_at"]) == ("running", "2026-11-23T07:00:00Z")
+    assert await levels.rebuild() == await levels.digests()

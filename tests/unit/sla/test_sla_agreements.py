@@ -87,6 +87,7 @@ def test_the_same_priorities_in_another_order_change_nothing() -> None:
         ({"priorities": (6, 1)}, "bad_priorities", "/priorities/0"),
         ({"priorities": (1, 1)}, "bad_priorities", "/priorities/1"),
         ({"priorities": (2,)}, "target_never_used", "/targets/0/priority"),
+        ({"priorities": (1, 2)}, "priority_without_target", "/priorities/1"),
         (
             {"targets": (target(update_seconds=5, update_by=by(1)),)},
             "target_twice",

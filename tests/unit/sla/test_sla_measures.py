@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from opsledger_events.contexts.sla import Metric
-from sla.domain.measures import IncidentFact, Measure, beginnings, clock_facts, earlier_facts
+from sla.domain.measures import IncidentFact, Measure, beginnings, clock_facts, earlier_facts, last_priority
 
 T0 = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 TARGET = {1: 3600, 2: 7200}
@@ -148,3 +148,21 @@ def test_a_stay_has_the_target_of_the_priority_that_it_begins_with() -> None:
     measure = Measure("ola", "resolution")
     told = clock_facts(measure, beginnings(measure, risen)[0], risen, TARGET.get, "continue")
     assert [(fact.kind, fact.target) for fact in told] == [("opened", 7200), ("cancelled", None)]
+
+
+def test_the_priority_that_counts_is_the_present_one_or_that_of_when_it_was_done() -> None:
+    changed = story(
+        (1, "Started"),
+        (2, "Prioritised", {"priority": 2}),
+        (3, "Resolved"),
+        (4, "Prioritised", {"priority": 3}),
+        (5, "Closed"),
+    )
+    found = {metric: last_priority(Measure("sla", metric), changed) for metric in ("response", "resolution")}
+    assert found == {"response": 1, "resolution": 2}
+    assert last_priority(Measure("sla", "resolution"), [*changed, *story((6, "Reopened"))[1:]]) == 3
+
+
+def test_a_team_that_gets_it_when_work_has_started_has_nothing_to_respond_to() -> None:
+    going = story((1, "Assigned", team("a")), (2, "Started", {}), (3, "Assigned", team("b")))
+    assert ended(Measure("ola", "response"), going) == [("a", 1, 2)]

@@ -1,5 +1,6 @@
 """What another target and a reopening mean for a clock that runs: each agreement says it, and nothing is lost by it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from tests.support.clock_stories import T0, ClockStory
 
 from opsledger_events.contexts.sla import SLAClockContinued, SLAClockRetargeted, SLAClockStarted
 from sla.domain.calendar import Calendar, Hours, add_working_days, always_open, weekly_hours
-from sla.domain.clock import Fact, Reading, Terms, read
+from sla.domain.clock import Fact, Reading, Terms, marks, read
 from sla.domain.targets import ByDay
 
 HOUR = timedelta(hours=1)
@@ -134,3 +135,21 @@ def test_a_clock_by_day_says_so_and_remembers_it() -> None:
 
 def _of(kind: type[Any], story: ClockStory) -> list[dict[str, Any]]:
     return [one.data for one in story.envelopes if one.type_name == kind.type_name]
+
+
+def test_a_target_by_day_is_due_when_the_day_closes_whatever_the_second_of_the_opening() -> None:
+    opened = [Fact("opened", T0 + timedelta(microseconds=400_123), "e", 0, None, BY_CLOSING)]
+    found = read(opened, Terms(OFFICE, frozenset()), at(1))
+    assert found is not None
+    assert found.due == datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
+
+
+def test_a_warning_comes_by_the_share_of_what_was_granted() -> None:
+    """Of four hours granted anew after thirty, three are used three hours later."""
+    opened = Fact("opened", T0, "a", 0, None, 40 * 3600)
+    reopened = [opened, Fact("stopped", at(30), "b", 1), Fact("continued", at(31), "c", 2)]
+    four = Fact("targeted", at(31), "d", 3, None, 4 * 3600)
+    terms = Terms(ALWAYS, frozenset(), (75,))
+    for facts, policy in (([*reopened, four], {"reopen": "restart"}), ([opened, four], {"retarget": "from_change"})):
+        found = [mark for mark in marks(facts, replace(terms, **policy)) if mark.at > at(31)]  # type: ignore[arg-type]
+        assert [(mark.percent, mark.at) for mark in found] == [(75, at(34)), (None, at(35))]

@@ -136,7 +136,7 @@ def test_a_stop_at_the_very_instant_is_told() -> None:
 
 def test_a_clock_without_target_and_its_new_life_are_told() -> None:
     story = ClockStory().prioritise(at(1), None)
-    assert [kind for kind, _ in kinds(told(story, 2))] == ["opened", "always_open", "cancelled", "cancelled"]
+    assert [kind for kind, _ in kinds(told(story, 2))] == ["opened", "always_open", "without_target", "cancelled"]
 
 
 def test_a_breach_by_a_new_target_is_told_as_such() -> None:

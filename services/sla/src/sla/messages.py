@@ -47,6 +47,7 @@ ZH: Final[dict[str, str]] = {
     "promise_reminder_out_of_place": "提醒时间应在承诺之后、到期之前。",
     "promise_settled": "该承诺已兑现或已撤销，不再有效。如有需要，请另作新的承诺。",
     "promise_too_far": "到期时间过远，最多十年之内。",
+    "priority_without_target": "所列优先级中有的没有目标。请为其约定目标，或将其留给其他协议。",
     "recurring_event": "该事件是重复事件。请为每一天单独写一个事件。",
     "revision_not_latest": "只能应用最新修订。请查看最新修订后再应用。",
     "selector_taken": "已有同类协议适用于相同的事件。请替换该协议，或另选适用范围。",

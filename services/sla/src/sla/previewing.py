@@ -5,12 +5,13 @@ What is expensive is pure and runs in a thread, a batch at a time, so that other
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from opsledger_events.contexts.sla import Metric
 from sla.domain.clock import judge
-from sla.domain.measures import IncidentFact
+from sla.domain.measures import IncidentFact, Measure, last_priority
 from sla.domain.preview import METRICS, NO_CLOCK, Outcome, Promise, outcome, outcome_of, promise, why
 from sla.domain.selection import Candidate, Situation, choose, ranked
 from sla.preview_findings import Change, Count, Found, Judged, Period, Place, Wanted
@@ -84,6 +85,7 @@ class Coverage:
         self._draft = Candidate(wanted.agreement or "~", wanted.draft)
         self._after = ranked([*(one for one in candidates if one.id != wanted.agreement), self._draft])
         self._known: dict[Situation, bool] = {}
+        self.by_priority = any(one.agreement.priorities for one in (*self._present, *self._after))
 
     def has_draft(self, situation: Situation) -> bool:
         """Whether the draft is the most specific agreement."""
@@ -177,18 +179,24 @@ class _Work:
 
     def _judge(self, row: Any) -> None:
         situation = _situation(row)
-        covered = self._coverage.has_draft(situation)
-        own = self._wanted.agreement
-        if not covered and (own is None or all(row[f"{metric}_agreement"] != own for metric in self._metrics)):
-            return
-        self.found.incidents += 1
         told = [
             happening(n, *one) for n, one in enumerate(zip(row["kinds"], row["instants"], row["details"], strict=True))
         ]
+        situations = dict.fromkeys(self._metrics, situation)
+        if self._coverage.by_priority:
+            for metric in self._metrics:
+                counts = last_priority(Measure("sla", metric), told)
+                situations[metric] = replace(situation, priority=counts)
+        own = self._wanted.agreement
+        known = [metric for metric in self._metrics if self._coverage.has_draft(situations[metric])]
+        if not known and (own is None or all(row[f"{metric}_agreement"] != own for metric in self._metrics)):
+            return
+        self.found.incidents += 1
         priority = situation.priority
         label = _label(row["at"].astimezone(self._wanted.zone), self._wanted.period)
         for metric in self._metrics:
             at = METRICS.index(metric)
+            covered = metric in known
             if not covered and row[f"{metric}_agreement"] != own:
                 continue
             place = Place(row["at"], row["incident"], at, self._seen)
@@ -205,7 +213,7 @@ class _Work:
             if changed and len(self.found.changes) <= self._wanted.limit:
                 was = self._promises.get(_terms_of(row, metric))
                 if was is None:
-                    was = self._coverage.present(situation)
+                    was = self._coverage.present(situations[metric])
                 verdict, draft = before.outcome.verdict, self._wanted.promised if covered else None
                 reason = why(told, metric, verdict, was, draft, self._wanted.now)
                 about = (row["number"], row["organisation"], row["service"], priority, metric)

@@ -78,7 +78,7 @@ def add_choice_routes(router: APIRouter, running: "Running") -> None:
             raise Forbidden("Your token is limited to some organisations. Ask for incidents of one of them.")
         if asked.kind != "sla" and asked.team is None:
             raise Invalid(
-                f"{'An' if asked.kind == 'ola' else 'A'} {asked.kind} is of the team that has the incident. Name it in team.",
+                f"{asked.kind}: an agreement of the team that has the incident. Name it in team.",
                 [FieldError("/team", "Name the team that has the incident.")],
                 code="team_required",
             )

@@ -59,7 +59,7 @@ _LISTED: Final = (
     " and ($3::text is null or promise.owner = $3) and ($4::text is null or promise.team = $4)"
     " and ($5::timestamptz is null or promise.due_at < $5)"
     " and ($6::text is null or $6 = case when promise.state = 'open' and promise.due_at <= $7 then 'broken'"
-    " else promise.state end)"
+    " else promise.state end or ($6 = 'broken' and promise.broken_at is not null))"
     " and ($8::timestamptz is null or (promise.due_at, promise.id) > ($8, $9::text))"
     " order by promise.due_at, promise.id limit $10"
 )
@@ -87,7 +87,7 @@ def _add_queries(router: APIRouter, running: "Running") -> None:
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> Page[PromiseView]:
-        """Promises as of now, those due first at the beginning. One that was kept late is `kept`, and was broken."""
+        """Promises as of now, those due first at the beginning. One that was kept late is `kept`, and `broken` too."""
         after: list[Any] = [None, None] if cursor is None else decode_cursor(cursor, datetime, str)
         rows = await look.pool.fetch(
             _LISTED,

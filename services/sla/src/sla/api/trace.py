@@ -68,8 +68,8 @@ class TraceLine(BaseModel):
 class TraceMove(BaseModel):
     """The due instant moved.
 
-    `because` of a `pause`, another `target`, the time `standing` still, a target `restarted`, a revision of the `calendar` or `agreement`, or
-    `several` changes.
+    `because` of a `pause`, another `target`, the time `standing` still, a target `restarted`, a revision of the
+    `calendar` or `agreement`, or `several` changes.
     """
 
     because: str

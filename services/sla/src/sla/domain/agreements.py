@@ -91,12 +91,16 @@ def _party(command: DefineAgreement) -> Iterator[Wrong]:
 def _selectors(command: DefineAgreement) -> Iterator[Wrong]:
     if command.criticality is not None and command.criticality not in CRITICALITIES:
         yield Wrong("/criticality", f"Choose one of {', '.join(CRITICALITIES)}.", "unknown_criticality")
+    promised = {target["priority"] for target in command.targets}
     for n, priority in enumerate(command.priorities):
         at = f"/priorities/{n}"
         if priority not in PRIORITIES:
             yield Wrong(at, "Priorities count from 1 (highest) to 5.", "bad_priorities")
         elif command.priorities.index(priority) != n:
             yield Wrong(at, f"Priority {priority} is there already.", "bad_priorities")
+        elif priority not in promised and promised <= set(command.priorities):
+            detail = f"Priority {priority} has no target. Give it one, or leave it to other agreements."
+            yield Wrong(at, detail, "priority_without_target")
 
 
 def _targets(command: DefineAgreement) -> Iterator[Wrong]:
@@ -128,7 +132,7 @@ def _target(command: DefineAgreement, at: str, target: Mapping[str, Any]) -> Ite
         if metric not in allowed:
             yield Wrong(
                 f"{at}/{name}",
-                f"{'An' if command.kind == 'ola' else 'A'} {command.kind} promises {', '.join(allowed)}. Leave {name} out, or put it into an sla.",
+                f"{command.kind}: only {', '.join(allowed)} can be promised. Leave {name} out, or put it into an sla.",
                 "metric_not_of_teams",
             )
         elif unit == "by" and f"{metric}_seconds" in given:

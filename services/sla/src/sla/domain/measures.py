@@ -165,6 +165,19 @@ def clock_facts(
     return story.facts
 
 
+def last_priority(measure: Measure, facts: Iterable[IncidentFact]) -> int:
+    """The priority that counts for the clock of a customer: the present one, or that of when it was done."""
+    priority = present = 0
+    done = False
+    for fact in facts:
+        present = fact.data.get("priority", present)
+        kind = meaning(measure, None, fact)
+        done = done and kind != "continued"
+        priority = priority if done else present
+        done = done or kind == "stopped"
+    return priority
+
+
 @dataclass(slots=True)
 class _Story:
     """`lost`: of its last target; `over`: the incident was cancelled; `done`: stopped."""

@@ -70,6 +70,10 @@ class ClockState:
         pausing = frozenset(self.pausing_reasons)
         return Terms(calendar, pausing, self.warning_percent, self.retarget, self.reopen)
 
+    def _revised_at(self) -> datetime:
+        """When other terms last took the place of those before."""
+        return max((fact.at for fact in self.facts if fact.kind == "rescheduled"), default=BEGINNING)
+
     @property
     def latest(self) -> datetime:
         """The latest instant that a fact or a standing announcement speaks of."""
@@ -104,8 +108,14 @@ class ClockState:
         silent, told = self.announced_keys(), {(one.percent, one.at) for one in self.announced}
         found = marks(self.facts, self.terms(calendar))
         breached = {mark.target for mark in found if mark.percent is None and (None, mark.at) in told}
-        found = tuple(mark for mark in found if mark.target not in breached)
+        found = _told_at_once(tuple(mark for mark in found if mark.target not in breached), self._revised_at())
         return tuple(mark for mark in found if mark.key not in silent and (mark.percent, mark.at) not in told)
+
+
+def _told_at_once(found: tuple[Mark, ...], revised_at: datetime) -> tuple[Mark, ...]:
+    """Of what other terms make true at once only the last is announced: a breach outranks the warnings before it."""
+    passed = [mark for mark in found if mark.at <= revised_at]
+    return (*passed[-1:], *(mark for mark in found if mark.at > revised_at))
 
 
 initial_state = ClockState()

@@ -19,8 +19,9 @@ MOST: Final = 60
 class Move:
     """The due instant moved from `before` to `after` at `at`; `working` is the working time between the two.
 
-    `because`: a `pause` for `reason`, another `target`, the time `standing` between done and reopened, the target `restarted` by a reopening, another revision
-    of the `calendar`, or of the `agreement`, or `several` changes that are too many to tell.
+    `because`: a `pause` for `reason`, another `target`, the time `standing` between done and reopened, the target
+    `restarted` by a reopening, another revision of the `calendar` or of the `agreement`, or `several` changes that are
+    too many to tell.
     """
 
     because: Literal["pause", "target", "standing", "restarted", "several", "calendar", "agreement"]

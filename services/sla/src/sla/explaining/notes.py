@@ -95,7 +95,8 @@ def _changes(story: Story, facts: Sequence[Fact], terms: Terms, reading: Reading
     for count, (before, after, at, event) in enumerate(steps):
         told = story.teller_of(event, at)
         if after == "cancelled":
-            yield Note("cancelled", at, told)
+            ends = (one.reason for teller, one in story.of(SLAClockCancelled) if told and teller.id == told.id)
+            yield Note("without_target" if next(ends, "") == "no_target" else "cancelled", at, told)
         elif after == "stopped" and before != "stopped":
             yield _verdict(read(facts, terms, at), at, told)
         elif after == "running" and before in ("paused", "stopped"):

@@ -42,7 +42,8 @@ SENTENCES: Final[dict[str, str]] = {
     "without_target": "{at}: no target is agreed any more; the clock counts nowhere until there is one.",
     "warning": "{at}: {percent} % of {target} has elapsed: warning.",
     "warning_silent": "{at}: {percent} % of {target} has elapsed; no warning was sent then.",
-    "warning_untrue": "{at}: warning that {percent} % of {target} had elapsed; by what is known today it had not.",
+    "warning_untrue": "{at}: warning that {percent} % of {target} had elapsed; "
+    "by what is known and agreed today it had not.",
     "breached": "{at}: the target of {target} has elapsed: breach.",
     "breached_at_once": "{at}: more than the new target of {target} had elapsed already: breach.",
     "breached_provisional": "{at}: the target of {target} has elapsed: breach (provisional: messages were missing).",

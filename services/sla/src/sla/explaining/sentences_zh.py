@@ -38,7 +38,7 @@ SENTENCES: Final[dict[str, str]] = {
     "without_target": "{at}：不再约定目标，在有目标之前不计时。",
     "warning": "{at}：{target}已用去 {percent}%，预警。",
     "warning_silent": "{at}：{target}已用去 {percent}%，此刻未发预警。",
-    "warning_untrue": "{at}：曾预警 {target}已用去 {percent}%；按现在所知，当时并未达到。",
+    "warning_untrue": "{at}：曾预警 {target}已用去 {percent}%；按现在的记录与约定，当时并未达到。",
     "breached": "{at}：目标 {target}已用完，超时。",
     "breached_at_once": "{at}：已用时间早已超过新目标 {target}，超时。",
     "breached_provisional": "{at}：目标 {target}已用完，超时（当时消息不全，为暂定）。",
