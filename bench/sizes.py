@@ -47,7 +47,7 @@ class Sizes:
     query_requests: int = 120
     query_indicators: int = 3
 
-    size_rounds: int = 2
+    size_rounds: int = 1
 
 
 QUICK: Final[Mapping[str, Any]] = {
