@@ -97,7 +97,7 @@ def _add_opening(router: APIRouter, doors: Doors) -> None:
             )
             return Answer(shown(row), status=201, version=row.version, location=f"{HOME}/{row.id}")
 
-        return await ask.run(work)
+        return await ask.run(work, shared=True)
 
 
 def _add_actions(router: APIRouter, doors: Doors) -> None:
@@ -197,7 +197,7 @@ async def _act(ask: Ask, incident: str, command: Command, body: Happened | None)
         )
         return Answer(shown(row), version=row.version)
 
-    return await ask.run(work)
+    return await ask.run(work, shared=True)
 
 
 def _add_queries(router: APIRouter, doors: Doors) -> None:
