@@ -39,7 +39,7 @@ async def ask(url: str, token: str, paths: list[str], warm: int) -> dict[str, An
             data += part
         if number >= warm:
             latencies.append((time.monotonic() - begun) * 1000)
-            size = len(data)
+            size = max(size, len(data))
         if head.status != 200:
             refused.append(f"{path}: {head.status} {bytes(data[-300:]).decode(errors='replace')}")
     writer.close()
@@ -81,7 +81,7 @@ async def indicator_sql(url: str, asked: list[dict[str, Any]], begins: str, ends
         indicator = INDICATORS[given["name"]]
         await queries.figures(connection, indicator, period, given["by"], queries.Filters(None), instant)
 
-    return await _timed(connection, one, asked, 1)
+    return await _timed(connection, one, asked, 0)
 
 
 async def _timed(connection: Any, one: Any, asked: Sequence[dict[str, Any]], warm: int) -> list[float]:
