@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
@@ -113,6 +114,7 @@ class Transaction:
         self.again = again
         self.appended: list[Envelope] = []
         self._known: dict[str, Loaded[Any]] = {}
+        self._grown: dict[str, Callable[[], Loaded[Any]]] = {}  # folded when somebody asks: few do
         self._ordinals: Counter[UUID] = Counter()
         self._waiting: list[tuple[Envelope, UUID, ledger.Sealed]] = []
         self._kept: list[tuple[Any, ...]] = []
@@ -121,6 +123,11 @@ class Transaction:
         """The aggregate's events folded, those included that this transaction has appended."""
         if aggregate not in self._known:
             await self.load_many(decider, [aggregate])
+        return self._current(aggregate)
+
+    def _current(self, aggregate: str) -> Loaded[Any]:
+        if (grow := self._grown.pop(aggregate, None)) is not None:
+            self._known[aggregate] = grow()
         return self._known[aggregate]
 
     async def load_many(self, decider: Decider[C, S], aggregates: Iterable[str]) -> dict[str, Loaded[S]]:
@@ -142,7 +149,7 @@ class Transaction:
                     [Envelope.from_json(row["body"]) for row in events],
                     [row["command"] for row in events],
                 )
-        return {aggregate: self._known[aggregate] for aggregate in wanted}
+        return {aggregate: self._current(aggregate) for aggregate in wanted}
 
     async def execute(
         self,
@@ -191,7 +198,7 @@ class Transaction:
         """
         if not events:
             return []
-        if self._known.get(aggregate, loaded).version != loaded.version:
+        if aggregate in self._known and self._current(aggregate).version != loaded.version:
             raise VersionConflict
         happened = time if time is not None else self.now
         corrects = all(event.corrects for event in events)
@@ -207,7 +214,8 @@ class Transaction:
         ]
         sealed = [ledger.seal(envelope, ids.salt()) for envelope in envelopes]
         self._waiting.extend((e, metadata.command_id, s) for e, s in zip(envelopes, sealed, strict=True))
-        self._known[aggregate] = loaded.after(decider, envelopes, (metadata.command_id,))
+        self._known[aggregate] = loaded
+        self._grown[aggregate] = partial(loaded.after, decider, envelopes, (metadata.command_id,))
         self.appended.extend(envelopes)
         return envelopes
 
