@@ -20,10 +20,10 @@ Work = Callable[[Transaction], Awaitable[T]]
 MOST: Final = 32
 """How many commands share a transaction at most."""
 
-AT_ONCE: Final = 2
+_AT_ONCE: Final = 2
 """While one transaction waits for the disk, the next one can decide."""
 
-PATIENCE_SECONDS: Final = 0.02
+_PATIENCE_SECONDS: Final = 0.02
 """Whoever waits longer than this does so for somebody's lock, and need not."""
 
 
@@ -45,28 +45,12 @@ class _Member:
 
 
 class GroupCommit:
-    """Runs commands of one kind in one process.
+    """Runs the commands of one process. `slot` is held by each transaction, so that connections are left for others."""
 
-    `slot` is held by each transaction, so that connections are left for others. `at_once`: one, where work locks rows
-    in an order that two transactions would mix; `patience` is in seconds, `most` the commands of a transaction.
-    """
-
-    def __init__(
-        self,
-        store: EventStore,
-        slot: AbstractAsyncContextManager[Any],
-        most_at_once: int,
-        *,
-        at_once: int = AT_ONCE,
-        patience: float = PATIENCE_SECONDS,
-        most: int = MOST,
-    ) -> None:
+    def __init__(self, store: EventStore, slot: AbstractAsyncContextManager[Any], most_at_once: int) -> None:
         self._store = store
         self._slot = slot
         self._most_at_once = most_at_once
-        self._at_once = at_once
-        self._patience = patience
-        self._most = most
         self._waiting: deque[_Member] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._impatient: asyncio.TimerHandle | None = None
@@ -75,13 +59,12 @@ class GroupCommit:
         """Run `work` in a transaction that others may share, and return after the commit.
 
         `work` sees aggregates as the commands before it have left them, but tables as if these had not come yet, and
-        a lock that one of them took does not hold it up. So it is for work that rests on aggregates and versions, or
-        flushes before it reads. It runs again, alone and with `again` set, after any failure; `retry` as in
-        `EventStore.run`.
+        a lock that one of them took does not hold it up. So it is for work that rests on aggregates and versions
+        alone. It runs again, alone and with `again` set, after any failure; `retry` as in `EventStore.run`.
         """
         member = _Member(work)
         self._waiting.append(member)
-        if len(self._running) < self._at_once:
+        if len(self._running) < _AT_ONCE:
             self._start()
         else:
             self._hurry()
@@ -101,7 +84,7 @@ class GroupCommit:
 
     def _hurry(self) -> None:
         if self._impatient is None:
-            self._impatient = asyncio.get_running_loop().call_later(self._patience, self._hurried)
+            self._impatient = asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._hurried)
 
     def _hurried(self) -> None:
         self._impatient = None
@@ -113,7 +96,7 @@ class GroupCommit:
     async def _follow(self) -> None:
         """One transaction after the other, until nobody waits."""
         while self._waiting:
-            members = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            members = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
             if members := [member for member in members if not member.answer.done()]:
                 await self._together(members)
 

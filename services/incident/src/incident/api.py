@@ -68,10 +68,6 @@ _CHANGED: Final[dict[int | str, dict[str, Any]]] = {200: {"model": IncidentView}
 _OPENED: Final[dict[int | str, dict[str, Any]]] = {201: {"model": IncidentView}}
 _DETAIL: Final[dict[int | str, dict[str, Any]]] = {200: {"model": IncidentDetail}}
 _TAKEN: Final[dict[int | str, dict[str, Any]]] = {202: {"model": TakenIn}}
-_INTAKE_BATCHES: Final = 16
-_INTAKE_PATIENCE_SECONDS: Final = 0.25
-"""Batches of one transaction lock their rows in the order they come: another transaction beside it may have to be
-undone by the database, so none begins unless somebody else's holds this one up."""
 
 
 def router(doors: Doors, settings: IncidentSettings) -> APIRouter:
@@ -105,7 +101,7 @@ def _add_opening(router: APIRouter, doors: Doors) -> None:
             )
             return Answer(shown(row), status=201, version=row.version, location=f"{HOME}/{row.id}")
 
-        return await ask.run(work, lane=doors.group_commit)
+        return await ask.run(work, shared=True)
 
 
 def _add_actions(router: APIRouter, doors: Doors) -> None:
@@ -205,7 +201,7 @@ async def _act(ask: Ask, incident: str, command: Command, body: Happened | None)
         )
         return Answer(shown(row), version=row.version)
 
-    return await ask.run(work, lane=ask.running.doors.group_commit)
+    return await ask.run(work, shared=True)
 
 
 def _add_queries(router: APIRouter, doors: Doors) -> None:
@@ -286,7 +282,6 @@ def _add_queries(router: APIRouter, doors: Doors) -> None:
 
 def _add_intake(router: APIRouter, doors: Doors, settings: IncidentSettings) -> None:
     tidy = Tidying()
-    lane = doors.lane(at_once=1, patience=_INTAKE_PATIENCE_SECONDS, most=_INTAKE_BATCHES)
 
     @router.post("/alerts/alertmanager", status_code=202, responses=_TAKEN)
     async def take_in(payload: Annotated[Any, Body()], ask: Annotated[Ask, doors.intake("alert.take_in")]) -> Response:
@@ -319,7 +314,7 @@ def _add_intake(router: APIRouter, doors: Doors, settings: IncidentSettings) -> 
             )
             return Answer(answer, status=202)
 
-        return await ask.run(work, lane=lane)
+        return await ask.run(work)
 
 
 def _add_kept_aside(router: APIRouter, doors: Doors) -> None:

@@ -81,13 +81,9 @@ class Doors:
         }
         self.slots = Slots(running)
         self.admission = Admission(running, self.slots)
-        self.group_commit = self.lane()
+        self.group_commit = GroupCommit(running.store, self.slots, self.slots.number)
         self.kept = idempotency.Kept(running)
         self.gauges: list[Gauge] = []
-
-    def lane(self, **how: Any) -> GroupCommit:
-        """A group commit for `Ask.run`, whose commands share with nobody else's; `how` as `GroupCommit` says."""
-        return GroupCommit(self._running.store, self.slots, self.slots.number, **how)
 
     def command(self, action: str, *, if_match: bool = False, max_body: int | None = None) -> Any:
         """A dependency that gives an `Ask` to callers who may do `action`.
@@ -213,12 +209,10 @@ class Ask:
             traceparent=self.exchange.trace.traceparent,
         )
 
-    async def run(
-        self, work: Callable[[Transaction], Awaitable[Answer]], *, lane: GroupCommit | None = None
-    ) -> Response:
+    async def run(self, work: Callable[[Transaction], Awaitable[Answer]], *, shared: bool = False) -> Response:
         """Run `work` in one transaction with the keeping of its answer, and answer.
 
-        `work` may run more than once: after somebody else's append, where the caller named no version. `lane`: other
+        `work` may run more than once: after somebody else's append, where the caller named no version. `shared`: other
         commands may be in the transaction, for work that `GroupCommit.run` is for.
 
         Raises:
@@ -226,7 +220,7 @@ class Ask:
             DomainError: whatever `work` refuses with.
         """
         async with self.running.doors.admission:
-            kept = await self._kept(work, lane)
+            kept = await self._kept(work, shared)
         self.exchange.outcome = "replayed" if kept.replayed else "accepted"
         headers = dict(kept.headers)
         if kept.replayed:
@@ -238,9 +232,7 @@ class Ask:
                 headers["Preference-Applied"] = f"wait={self.wait:.0f}"
         return Response(kept.body, kept.status, headers)
 
-    async def _kept(
-        self, work: Callable[[Transaction], Awaitable[Answer]], lane: GroupCommit | None
-    ) -> idempotency.KeptAnswer:
+    async def _kept(self, work: Callable[[Transaction], Awaitable[Answer]], shared: bool) -> idempotency.KeptAnswer:
         doors = self.running.doors
         early: asyncio.Future[idempotency.KeptAnswer] | None = None
         if planted("acknowledge-before-commit"):
@@ -248,7 +240,7 @@ class Ask:
 
         async def attempt(transaction: Transaction) -> idempotency.KeptAnswer:
             # A repeat is rare: in a shared transaction it is found out when its answer is stored a second time.
-            if self.keyed and (transaction.again or lane is None):
+            if self.keyed and (transaction.again or not shared):
                 before = await doors.kept.claim(transaction, self.command_id, self.exchange)
                 if before is not None:
                     return before
@@ -264,7 +256,7 @@ class Ask:
             return found
 
         retry = self.expected_version is None
-        running = self._alone(attempt, retry) if lane is None else lane.run(attempt, retry=retry)
+        running = doors.group_commit.run(attempt, retry=retry) if shared else self._alone(attempt, retry)
         try:
             if early is not None:
                 return await _first(early, running)

@@ -33,7 +33,6 @@ class Failures:
         edges = await impact.around(connection, sorted(set(opening.values()))) if opening else []
         if not edges:
             return
-        await self.transaction.flush()  # a batch before this one in the transaction may have opened a cause
         standing = await impact.failing(connection, {item for edge in edges for item in edge})
         # They have no numbers yet, and come after all that have.
         fresh = [Failing(incident, f"~{n:06d}", opening[incident], fresh=True) for n, incident in enumerate(opening)]

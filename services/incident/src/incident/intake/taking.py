@@ -1,8 +1,7 @@
 """Taking alerts in: a repeat is counted, a change is an event, and one open incident stands for one fingerprint.
 
-All of a batch is in one transaction, with other batches that waited at the same time. The row in `alert` is the lock
-of a fingerprint; rows of a batch are locked in one order, and a process runs one such transaction at a time, so that
-batches that overlap queue instead of blocking each other for good. Events happen when the alert is taken in; the
+All of a batch is one transaction. The row in `alert` is the lock of a fingerprint; rows are locked in one order, so
+that batches that overlap queue instead of blocking each other for good. Events happen when the alert is taken in; the
 sender's own instants are in their data, since its clock may be wrong and an agreement's clock begins with the report.
 
 What is a repeat follows from the last known state: Alertmanager lets an alert that ended and fires again keep its
