@@ -89,7 +89,7 @@ def test_canonical_bytes_are_those_of_rfc_8785(value: Any) -> None:
         st.sampled_from([0, 1, 999_999]),
     ),
     optional=st.fixed_dictionaries(
-        {}, optional={name: storable for name in ("organisation", "causationid", "importid", "traceparent")}
+        {}, optional=dict.fromkeys(("organisation", "causationid", "importid", "traceparent"), storable)
     ),
 )
 @example(instants=(datetime(1, 1, 1, tzinfo=UTC), 1), optional={})
