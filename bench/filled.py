@@ -39,9 +39,7 @@ class Filled:
             await platform.open()
             if self._incidents < incidents:
                 tell(f"writing {incidents - self._incidents:,} incidents of history")
-                added = await fill(platform, incidents=incidents)
-                tell(f"letting the relay announce {added.events:,} events, {added.seconds:.0f} s after the first")
-                await _settle(platform, added.events)
+                await _fill(platform, incidents, tell)
                 self._incidents = incidents
             yield platform
         finally:
@@ -53,11 +51,17 @@ class Filled:
             await asyncio.to_thread(shutil.rmtree, self._platform.folder, ignore_errors=True)
 
 
-async def _settle(platform: Platform, events: int) -> None:
-    """Publish what was written, and leave the tables as housekeeping leaves them in the long run."""
+async def _fill(platform: Platform, incidents: int, tell: Callable[[str], None]) -> None:
+    """Write and publish at once, as in a running installation, and leave the tables as housekeeping does in time.
+
+    While the writers wait for the disk the relay finds work, and what it reads is still in memory.
+    """
     await platform.start(_CONTEXT)
-    await whole.wait_until_drained(platform, 30 + events / _LEAST_EVENTS_PER_SECOND)
+    added = await fill(platform, incidents=incidents)
+    tell(f"letting the relay announce the last of {added.events:,} events, {added.seconds:.0f} s after the first")
+    await whole.wait_until_drained(platform, 30 + added.events / _LEAST_EVENTS_PER_SECOND)
     await platform.stop(_CONTEXT)
+    tell("vacuuming")
     connection = await asyncpg.connect(platform.superuser_url(_CONTEXT))
     try:
         await connection.execute("vacuum (analyze)")

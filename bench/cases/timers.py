@@ -34,7 +34,7 @@ async def run(bench: Bench) -> None:
     """Open incidents an hour in the past, so to speak, move the clock to just before they are due, and watch."""
     due, other = bench.sizes.timers_due, bench.sizes.timers_other
     async with bench.platform() as platform:
-        await platform.migrate("incident")
+        await platform.start("incident", "sla")
         begun = OffsetClock(platform.clock_file).now()
         # Each incident has two clocks: of those that are due, the resolution runs on.
         quiet = max(0, other - due) // 2
@@ -42,8 +42,7 @@ async def run(bench: Bench) -> None:
         instants = [begun + timedelta(seconds=index / due) for index in range(due)]
         await _open(platform, "due", 1, instants)
         await _open(platform, "other", 3, [begun] * quiet)
-        bench.tell("starting their clocks")
-        await platform.start("incident", "sla")
+        bench.tell("waiting for the last of their clocks")
         await whole.wait_until_drained(platform, _PATIENCE_SECONDS)
         bench.tell("letting their warnings pass")
         await _announced(platform, begun + _WARNED)

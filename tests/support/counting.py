@@ -122,7 +122,7 @@ def routes(running: Any) -> APIRouter:
             location = f"{BASE}/counters/{counter}"
             return Answer({"id": counter, "labels": body.labels}, status=201, version=1, location=location)
 
-        return await ask.run(work)
+        return await ask.run(work, shared=True)
 
     @router.post("/counters/{counter}/add")
     async def add(counter: UUID, body: More, ask: Annotated[Ask, doors.command("counter.add")]) -> Response:

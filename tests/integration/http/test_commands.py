@@ -223,7 +223,6 @@ async def test_overload_answers_429_with_retry_after(counting: Counting, monkeyp
         await blocked.wait()
 
     counting.running.before = before
-    counting.running.doors.admission._slots = None
     url = f"{BASE}/counters/{counter}/add"
     tasks = [asyncio.create_task(counting.http.post(url, json={"by": 0})) for _ in range(12)]
 
@@ -294,3 +293,30 @@ async def test_planted_early_acknowledgement_answers_before_the_commit(
     assert await eventually(committed)
     again = await counting.http.get(f"{BASE}/counters/{UUID(answer.json()['id'])}")
     assert again.status_code == 200
+
+
+async def test_twins_in_one_transaction_have_one_effect_and_one_answer(counting: Counting) -> None:
+    """Both are decided before either answer is stored; then the second is found to be a repeat."""
+    url = f"{BASE}/counters"
+    answers = await asyncio.gather(
+        *(counting.http.post(url, json={"note": "a"}, headers=key("twin")) for _ in range(10)),
+        *(counting.http.post(url, json={"note": "b"}, headers=key(f"other-{n}")) for n in range(5)),
+    )
+    twins = [answer for answer in answers[:10] if answer.status_code == 201]
+    assert twins
+    assert len({answer.content for answer in twins}) == 1
+    assert {answer.json()["code"] for answer in answers[:10] if answer.status_code != 201} <= {"in_flight"}
+    assert [answer.status_code for answer in answers[10:]] == [201] * 5
+    assert len(await counting.events()) == 6
+    other_body = await counting.http.post(url, json={"note": "c"}, headers=key("twin"))
+    assert (other_body.status_code, other_body.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_answers_of_one_transaction_are_each_kept(counting: Counting) -> None:
+    url = f"{BASE}/counters"
+    names = [f"k-{n}" for n in range(6)]
+    first = await asyncio.gather(*(counting.http.post(url, json={"note": n}, headers=key(n)) for n in names))
+    assert len({row["recordedtime"] for row in await counting.running.pool.fetch("select * from es.event")}) < 6
+    again = await asyncio.gather(*(counting.http.post(url, json={"note": n}, headers=key(n)) for n in names))
+    assert [answer.content for answer in again] == [answer.content for answer in first]
+    assert {answer.headers["idempotency-replayed"] for answer in again} == {"true"}

@@ -49,7 +49,8 @@ select id, aggregate from taken limit 1
 _KEPT: Final = """,
 kept as (
   insert into es.command (id, fingerprint, status, headers, answer, recorded_at)
-  select $11, $12, $13, $14, $15, $16 where not exists (select from taken)
+  select * from unnest($11::uuid[], $12::bytea[], $13::integer[], $14::jsonb[], $15::bytea[], $16::timestamptz[])
+  where not exists (select from taken)
 )"""
 _APPEND_ALONE: Final = _APPEND.format(kept="")
 _APPEND_AND_KEEP: Final = _APPEND.format(kept=_KEPT)
@@ -114,7 +115,7 @@ class Transaction:
         self._known: dict[str, Loaded[Any]] = {}
         self._ordinals: Counter[UUID] = Counter()
         self._waiting: list[tuple[Envelope, UUID, ledger.Sealed]] = []
-        self._kept: tuple[Any, ...] = ()
+        self._kept: list[tuple[Any, ...]] = []
 
     async def load(self, decider: Decider[C, S], aggregate: str) -> Loaded[S]:
         """The aggregate's events folded, those included that this transaction has appended."""
@@ -213,8 +214,8 @@ class Transaction:
     def keep(
         self, command_id: UUID, fingerprint: bytes, status: int, headers: str, answer: bytes, recorded_at: datetime
     ) -> None:
-        """Store the answer of the command with its events; for a transaction that has appended some."""
-        self._kept = (command_id, fingerprint, status, headers, answer, recorded_at)
+        """Store the answer of a command with the events; for a transaction that has appended some."""
+        self._kept.append((command_id, fingerprint, status, headers, answer, recorded_at))
 
     @property
     def pending(self) -> bool:
@@ -245,7 +246,7 @@ class Transaction:
                 [sealed.body for _, _, sealed in waiting],
                 [sealed.salt for _, _, sealed in waiting],
                 [sealed.digest for _, _, sealed in waiting],
-                *self._kept,
+                *zip(*self._kept, strict=True),
             )
         except asyncpg.UniqueViolationError as error:
             # Either a version that somebody took meanwhile or a command whose effect somebody recorded meanwhile:
@@ -259,7 +260,7 @@ class Transaction:
             wanted = [envelope for envelope in envelopes if envelope.type_name in projection.reads]
             if wanted:
                 await projection.apply(self.connection, wanted)
-        self._waiting, self._kept = [], ()
+        self._waiting, self._kept = [], []
 
     def _envelope(
         self,
@@ -342,15 +343,16 @@ class EventStore:
         if work.appended:
             self.on_append()
 
-    async def run(self, work: Callable[[Transaction], Awaitable[T]], *, retry: bool = True) -> T:
+    async def run(self, work: Callable[[Transaction], Awaitable[T]], *, retry: bool = True, again: bool = False) -> T:
         """Run `work` in a transaction; after a version conflict run it again, a bounded number of times.
 
-        `retry=False` where the caller named the version it saw: the conflict is the answer.
+        `retry=False` where the caller named the version it saw: the conflict is the answer. `again`: it met a conflict
+        before.
         """
         attempt = 0
         while True:
             try:
-                async with self.transaction(again=attempt > 0) as transaction:
+                async with self.transaction(again=again or attempt > 0) as transaction:
                     return await work(transaction)
             except VersionConflict:
                 attempt += 1

@@ -27,6 +27,7 @@ from incident.domain.commands import (
 from incident.intake import alertmanager, kept_aside, received
 from incident.intake.taking import Intake
 from incident.intake.tidying import Tidying
+from incident.numbers import Numbers
 from incident.permissions import sees_history, sees_own_only
 from incident.projections import incident_queue
 from incident.projections.incident_row import IncidentRow, from_record, shown
@@ -81,6 +82,8 @@ def router(doors: Doors, settings: IncidentSettings) -> APIRouter:
 
 
 def _add_opening(router: APIRouter, doors: Doors) -> None:
+    numbers = Numbers()
+
     @router.post("/incidents", status_code=201, responses=_OPENED)
     async def open_incident(body: Open, ask: Annotated[Ask, doors.command("incident.open")]) -> Response:
         """Report an incident."""
@@ -94,10 +97,11 @@ def _add_opening(router: APIRouter, doors: Doors) -> None:
                 OpenIncident(number="", organisation=organisation, requester=requester, **facts),
                 ask.metadata(organisation),
                 body.occurred_at,
+                numbers,
             )
             return Answer(shown(row), status=201, version=row.version, location=f"{HOME}/{row.id}")
 
-        return await ask.run(work)
+        return await ask.run(work, shared=True)
 
 
 def _add_actions(router: APIRouter, doors: Doors) -> None:
@@ -197,7 +201,7 @@ async def _act(ask: Ask, incident: str, command: Command, body: Happened | None)
         )
         return Answer(shown(row), version=row.version)
 
-    return await ask.run(work)
+    return await ask.run(work, shared=True)
 
 
 def _add_queries(router: APIRouter, doors: Doors) -> None:

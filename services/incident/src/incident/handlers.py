@@ -6,7 +6,8 @@ from typing import Final
 
 from incident.domain.commands import Command, ContactRequester, HoldIncident, OpenIncident
 from incident.domain.decider import DECIDER
-from incident.looking_up import number_and_item
+from incident.looking_up import look_up
+from incident.numbers import Numbers
 from incident.projections import incident_queue
 from incident.projections.incident_row import IncidentRow, fold, from_record
 from opsledger_events import Envelope
@@ -23,6 +24,7 @@ async def open_incident(
     command: OpenIncident,
     metadata: Metadata,
     occurred_at: datetime | None,
+    numbers: Numbers,
 ) -> IncidentRow:
     """Open an incident; `command` gets its number, its item's criticality and the owner of that (R67).
 
@@ -30,10 +32,11 @@ async def open_incident(
     """
     time = happened(occurred_at, transaction.now)
     incident = str(ids.derived_id("incident", str(metadata.command_id)))
-    number, item = await number_and_item(transaction.connection, command.configuration_item, command.organisation)
-    command = replace(command, number=number)
-    if item is not None:
-        command = replace(command, owner=item.owner, criticality=item.criticality)
+    command = replace(command, number=await numbers.draw(transaction.connection))
+    if (name := command.configuration_item) is not None:
+        item = (await look_up(transaction.connection, [name])).item([name], command.organisation)
+        if item is not None:
+            command = replace(command, owner=item.owner, criticality=item.criticality)
     # Almost never is it there already, and then the store meets a conflict: only after one is it looked for.
     loaded = None if transaction.again else Loaded(DECIDER.initial_state)
     events = await transaction.execute(

@@ -9,24 +9,18 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from incident.domain.commands import Owner
-from incident.numbers import next_numbers, spelled
 
 _FAILING: Final = 0x0B5_FA11
-_OF_NAME: Final = """
-  (select item, rank from ci_name where name = {name} order by rank, item limit 8 offset 0) as named
+_LOOK_UP: Final = """
+select wanted.name, named.rank, named.item, found.* {lock}
+from unnest($1::text[]) as wanted (name)
+  cross join lateral
+  (select item, rank from ci_name where name = wanted.name order by rank, item limit 8 offset 0) as named
   cross join lateral
   (select key, owner_team, organisation, criticality from ci where item = named.item offset 0) as found
 """
-_LOOK_UP: Final = f"""
-select wanted.name, named.rank, named.item, found.* {{lock}}
-from unnest($1::text[]) as wanted (name) cross join lateral {_OF_NAME.format(name="wanted.name")}
-"""
 _ALONE: Final = _LOOK_UP.format(lock="")
 _ONE_BY_ONE: Final = _LOOK_UP.format(lock=", pg_advisory_xact_lock($2)")
-_WITH_NUMBER: Final = f"""
-select nextval('incident_number') as no, known.* from (select) as one left join lateral
-  (select $1::text as name, named.rank, named.item, found.* from {_OF_NAME.format(name="$1")}) as known on true
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +86,3 @@ async def look_up_failing(connection: Any, names: Iterable[str], found: Found) -
     wanted = sorted({name.lower() for name in names})
     if wanted:
         found.add(await connection.fetch(_ONE_BY_ONE, wanted, _FAILING))
-
-
-async def number_and_item(connection: Any, name: str | None, organisation: str | None) -> tuple[str, Known | None]:
-    """A fresh number and, where a name is given, the item that it means: in one statement."""
-    if name is None:
-        return (await next_numbers(connection, 1))[0], None
-    rows = await connection.fetch(_WITH_NUMBER, name.lower())
-    found = Found(row for row in rows if row["item"] is not None)
-    return spelled(rows[0]["no"]), found.item([name], organisation)

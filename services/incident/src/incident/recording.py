@@ -74,10 +74,12 @@ async def _missing(connection: Any, commands: Iterable[UUID]) -> dict[str, UUID]
 
 
 async def _live(transaction: Transaction, plan: Plan, steps: Sequence[Step], incident: str, command: UUID) -> None:
-    opening = steps[0].command
+    opening, known_by = steps[0].command, str(command)
     metadata = Metadata(
         command_id=command,
         actor=generating.ACTOR,
+        correlation_id=known_by,  # what they would be anyway, spelled once for the whole life
+        causation_id=known_by,
         organisation=opening.organisation if isinstance(opening, OpenIncident) else None,
         import_id=plan.import_id,
     )

@@ -18,11 +18,12 @@ from starlette.responses import Response
 from opsledger_runtime import ids
 from opsledger_runtime.auth import Caller
 from opsledger_runtime.errors import DomainError, VersionConflict
+from opsledger_runtime.group_commit import GroupCommit
 from opsledger_runtime.http import exchange as exchanges
 from opsledger_runtime.http import idempotency, positions
 from opsledger_runtime.http.answers import Answer, json_bytes, render
 from opsledger_runtime.http.exchange import Exchange
-from opsledger_runtime.http.limits import Admission
+from opsledger_runtime.http.limits import Admission, Slots
 from opsledger_runtime.http.pages import Page, page_of
 from opsledger_runtime.http.problems import Problem
 from opsledger_runtime.metrics import Gauge
@@ -78,7 +79,9 @@ class Doors:
             STATUS_ACTION: INSIGHT_ROLES,
             EVENTS_ACTION: INSIGHT_ROLES,
         }
-        self.admission = Admission(running)
+        self.slots = Slots(running)
+        self.admission = Admission(running, self.slots)
+        self.group_commit = GroupCommit(running.store, self.slots, self.slots.number)
         self.kept = idempotency.Kept(running)
         self.gauges: list[Gauge] = []
 
@@ -206,17 +209,18 @@ class Ask:
             traceparent=self.exchange.trace.traceparent,
         )
 
-    async def run(self, work: Callable[[Transaction], Awaitable[Answer]]) -> Response:
+    async def run(self, work: Callable[[Transaction], Awaitable[Answer]], *, shared: bool = False) -> Response:
         """Run `work` in one transaction with the keeping of its answer, and answer.
 
-        `work` may run more than once: after somebody else's append, where the caller named no version.
+        `work` may run more than once: after somebody else's append, where the caller named no version. `shared`: other
+        commands may be in the transaction, for work that `GroupCommit.run` is for.
 
         Raises:
             Problem: overload, a reused or busy Idempotency-Key.
             DomainError: whatever `work` refuses with.
         """
         async with self.running.doors.admission:
-            kept = await self._kept(work)
+            kept = await self._kept(work, shared)
         self.exchange.outcome = "replayed" if kept.replayed else "accepted"
         headers = dict(kept.headers)
         if kept.replayed:
@@ -228,19 +232,21 @@ class Ask:
                 headers["Preference-Applied"] = f"wait={self.wait:.0f}"
         return Response(kept.body, kept.status, headers)
 
-    async def _kept(self, work: Callable[[Transaction], Awaitable[Answer]]) -> idempotency.KeptAnswer:
+    async def _kept(self, work: Callable[[Transaction], Awaitable[Answer]], shared: bool) -> idempotency.KeptAnswer:
         doors = self.running.doors
         early: asyncio.Future[idempotency.KeptAnswer] | None = None
         if planted("acknowledge-before-commit"):
             early = asyncio.get_running_loop().create_future()
 
         async def attempt(transaction: Transaction) -> idempotency.KeptAnswer:
-            if self.keyed:
+            # A repeat is rare: in a shared transaction it is found out when its answer is stored a second time.
+            if self.keyed and (transaction.again or not shared):
                 before = await doors.kept.claim(transaction, self.command_id, self.exchange)
                 if before is not None:
                     return before
+            begun = len(transaction.appended)
             answer = await work(transaction)
-            last = transaction.appended[-1].id if transaction.appended else None
+            last = transaction.appended[-1].id if len(transaction.appended) > begun else None
             found = idempotency.KeptAnswer(answer.status, render(answer), json_bytes(answer), last)
             if self.keyed:
                 await doors.kept.keep(transaction, self.command_id, self.exchange, found)
@@ -249,7 +255,8 @@ class Ask:
                 await asyncio.sleep(0.05)
             return found
 
-        running = self.running.store.run(attempt, retry=self.expected_version is None)
+        retry = self.expected_version is None
+        running = doors.group_commit.run(attempt, retry=retry) if shared else self._alone(attempt, retry)
         try:
             if early is not None:
                 return await _first(early, running)
@@ -261,6 +268,10 @@ class Ask:
             if isinstance(error, VersionConflict) and self.expected_version is not None:
                 raise Problem("version_conflict", status=412) from error
             raise
+
+    async def _alone(self, work: Callable[[Transaction], Awaitable[T]], retry: bool) -> T:
+        async with self.running.doors.slots:
+            return await self.running.store.run(work, retry=retry)
 
 
 @dataclass(frozen=True, slots=True)

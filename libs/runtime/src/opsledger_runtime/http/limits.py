@@ -21,47 +21,62 @@ LEAST_DISK_BYTES: Final = 256 * 1024 * 1024
 _DISK_CHECK_SECONDS: Final = 5.0
 
 
-class Admission:
-    """Lets a bounded number of commands run; use as `async with`. Some connections are left for reads and workers."""
+class Slots:
+    """Lets a bounded number of transactions run; use as `async with`. Connections are left for reads and workers."""
 
     def __init__(self, running: "Running") -> None:
         self._running = running
-        self._slots: asyncio.Semaphore | None = None
-        self._limit = 0
+        self._free: asyncio.Semaphore | None = None
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return max(1, self._running.pool.get_max_size() - 2)
+
+    async def __aenter__(self) -> None:
+        """Take one.
+
+        Raises:
+            Problem: 429 with Retry-After when none was free for too long.
+        """
+        if self._free is None:
+            self._free = asyncio.Semaphore(self.number)
+        if not self._free.locked():
+            await self._free.acquire()  # there is one, so nothing is waited for
+            return
+        try:
+            async with asyncio.timeout(QUEUE_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise Problem("too_many_requests", headers={"Retry-After": "2"}) from None
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._free is not None  # noqa: S101 - set on entry
+        self._free.release()
+
+
+class Admission:
+    """Lets a bounded number of commands in, to run or to wait for a slot; use as `async with`."""
+
+    def __init__(self, running: "Running", slots: Slots) -> None:
+        self._running = running
+        self._slots = slots
         self._inside = 0
         self._disk_checked = float("-inf")
         self._disk_full = False
 
     async def __aenter__(self) -> None:
-        """Take a slot.
+        """Come in.
 
         Raises:
             Problem: 429 with Retry-After when too much waits; 503 when the store may be behind the bus.
         """
-        if self._slots is None:
-            slots = max(1, self._running.pool.get_max_size() - 2)
-            self._slots = asyncio.Semaphore(slots)
-            self._limit = slots * (1 + WAITING_PER_SLOT)
         self._check()
-        if self._inside >= self._limit:
+        if self._inside >= self._slots.number * (1 + WAITING_PER_SLOT):
             raise Problem("too_many_requests", headers={"Retry-After": "1"})
         self._count(1)
-        if not self._slots.locked():
-            await self._slots.acquire()  # there is one, so nothing is waited for
-            return
-        try:
-            async with asyncio.timeout(QUEUE_SECONDS):
-                await self._slots.acquire()
-        except TimeoutError:
-            self._count(-1)
-            raise Problem("too_many_requests", headers={"Retry-After": "2"}) from None
-        except BaseException:
-            self._count(-1)
-            raise
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._slots is not None  # noqa: S101 - set on entry
-        self._slots.release()
         self._count(-1)
 
     def _count(self, change: int) -> None:

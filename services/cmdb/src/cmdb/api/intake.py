@@ -95,7 +95,7 @@ def add_intake(router: APIRouter, doors: Doors, settings: CmdbSettings) -> None:
 
 
 async def _take(ask: Ask, settings: CmdbSettings, source: str, lines: Sequence[Line], dry_run: bool) -> Response:
-    async with ask.running.doors.admission:
+    async with ask.running.doors.admission, ask.running.doors.slots:
         finished = await take_in(
             ask.running.store,
             source,

@@ -1,10 +1,11 @@
 """Read model `incident_queue` (inline): one row per incident, for lists and for finding an incident by its number."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
+
+import pydantic_core
 
 from incident.domain.state import IncidentEvent, State
 from incident.projections import incident_title
@@ -49,7 +50,7 @@ async def apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
     for envelope in envelopes:
         rows[envelope.subject] = after(rows[envelope.subject], envelope)
     written = [to_record(rows[key]) for key in sorted(rows)]
-    await connection.execute(_UPSERT, json.dumps(written, ensure_ascii=False))
+    await connection.execute(_UPSERT, pydantic_core.to_json(written).decode())
 
 
 INCIDENT_QUEUE: Final = Projection(
