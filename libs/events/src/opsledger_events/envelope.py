@@ -52,6 +52,8 @@ def parse_instant(text: str) -> datetime:
         raise InvalidEnvelope(f"not an RFC 3339 instant: {text!r}") from error
     if instant.tzinfo is None:
         raise InvalidEnvelope(f"an instant needs an offset: {text!r}")
+    if instant.tzinfo is UTC:
+        return instant
     try:
         return instant.astimezone(UTC)
     except OverflowError as error:
@@ -241,8 +243,9 @@ def _as_written(raw: bytes) -> Envelope:
     """
     found: dict[str, Any] = _READ(raw)
     del found["specversion"]
-    found["time"] = parse_instant(found["time"])
-    found["recordedtime"] = parse_instant(found["recordedtime"])
+    happened, recorded = found["time"], found["recordedtime"]
+    found["time"] = parse_instant(happened)
+    found["recordedtime"] = found["time"] if recorded == happened else parse_instant(recorded)
     if found["sequence"] is not None:
         found["sequence"] = int(found["sequence"])
     envelope = object.__new__(Envelope)
