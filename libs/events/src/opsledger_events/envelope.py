@@ -60,7 +60,7 @@ def parse_instant(text: str) -> datetime:
         raise InvalidEnvelope(f"an instant outside the years 1 to 9999: {text!r}") from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """One event with everything around it.
 
@@ -224,11 +224,18 @@ def _validator() -> pydantic_core.SchemaValidator:
         "importid": optional,
         "traceparent": optional,
         "sequence": optional,
-        "specversion": core_schema.literal_schema(["1.0"]),
+        "decoded": core_schema.with_default_schema(core_schema.none_schema(), default=None),
     }
-    names = [found.name for found in fields(Envelope) if found.init]
-    stated = {name: core_schema.typed_dict_field(schemas.get(name, text)) for name in [*names, "specversion"]}
-    return pydantic_core.SchemaValidator(core_schema.typed_dict_schema(stated, extra_behavior="ignore"))
+    names = [found.name for found in fields(Envelope)]
+    stated = [
+        core_schema.dataclass_field(name, schemas.get(name, text), kw_only=True, init=name != "decoded")
+        for name in names
+    ]
+    version = core_schema.dataclass_field(
+        "specversion", core_schema.literal_schema(["1.0"]), kw_only=True, init_only=True
+    )
+    arguments = core_schema.dataclass_args_schema("Envelope", [*stated, version], extra_behavior="ignore")
+    return pydantic_core.SchemaValidator(core_schema.dataclass_schema(Envelope, arguments, names, slots=True))
 
 
 _READ: Final = _validator().validate_json
@@ -241,13 +248,11 @@ def _as_written(raw: bytes) -> Envelope:
     Raises:
         ValueError: some other form, or none.
     """
-    found: dict[str, Any] = _READ(raw)
-    del found["specversion"]
-    happened, recorded = found["time"], found["recordedtime"]
-    found["time"] = parse_instant(happened)
-    found["recordedtime"] = found["time"] if recorded == happened else parse_instant(recorded)
-    if found["sequence"] is not None:
-        found["sequence"] = int(found["sequence"])
-    envelope = object.__new__(Envelope)
-    _set(envelope, "__dict__", found)  # setting each by itself costs more than reading them
-    return envelope
+    found: Envelope = _READ(raw)
+    stated: Any = found  # instants and number are texts as yet
+    told_twice = stated.recordedtime == stated.time
+    _set(found, "time", parse_instant(stated.time))
+    _set(found, "recordedtime", found.time if told_twice else parse_instant(stated.recordedtime))
+    if stated.sequence is not None:
+        _set(found, "sequence", int(stated.sequence))
+    return found
