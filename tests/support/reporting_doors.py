@@ -24,6 +24,7 @@ class _Running:
     def __init__(self, store: EventStore, issuer: LocalIssuer) -> None:
         self.service = SERVICE
         self.context = SERVICE.context
+        self.store = store
         self.pool = store.pool
         self.clock = store.clock
         self.settings = SimpleNamespace(max_backlog=1000, data_dir=None, environment="test")

@@ -14,7 +14,10 @@ from tests.support.mart import NOW, apply
 from tests.support.reporting_doors import Reporting, reporting_doors
 from tests.support.stories import batches, interleaved, opened, random_story
 
+from reporting import queries
 from reporting.domain.indicators import INDICATORS
+from reporting.domain.periods import Period
+from reporting.domain.standing import BACKLOG
 
 STORY = random_story(99, 300)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -142,6 +145,17 @@ async def test_backlog_agrees_with_the_events(reporting: Reporting) -> None:
     assert [part["group"] for part in months] == ["2026-10", "2026-11"]
     for part, end in zip(months, [datetime(2026, 11, 1, tzinfo=SHANGHAI), NOW], strict=True):
         assert part["count"] == len(figures.open_ages(STORY.envelopes, end, everything))
+
+
+async def test_a_statement_that_is_asked_again_is_planned_for_its_own_period(reporting: Reporting) -> None:
+    period = Period(BEGINS, ENDS, SHANGHAI)
+    async with reporting.store.pool.acquire() as connection:
+        for _ in range(7):  # after five, a statement may get a plan for any values
+            await queries.figures(connection, BACKLOG, period, "week", queries.Filters(None), NOW)
+        plans = await connection.fetchrow(
+            "select generic_plans, custom_plans from pg_prepared_statements where statement like '%width_bucket%'"
+        )
+    assert tuple(plans) == (0, 7)
 
 
 async def test_filters_narrow_the_population(reporting: Reporting) -> None:

@@ -1,13 +1,15 @@
 """Canonical bytes, salted digests and the chain (D11)."""
 
 import hashlib
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import rfc8785
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from opsledger_events import Envelope
@@ -79,6 +81,29 @@ def _ours(value: Any) -> bytes | type[Exception]:
 @example({1: "not text"})
 def test_canonical_bytes_are_those_of_rfc_8785(value: Any) -> None:
     assert _ours(value) == _rfc_8785(value)
+
+
+@given(
+    instants=st.tuples(
+        st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=8)), ZoneInfo("America/New_York")])),
+        st.sampled_from([0, 1, 999_999]),
+    ),
+    optional=st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("organisation", "causationid", "importid", "traceparent"), storable)
+    ),
+)
+@example(instants=(datetime(1, 1, 1, tzinfo=UTC), 1), optional={})
+@example(instants=(datetime(1, 1, 1, tzinfo=UTC), 0), optional={"organisation": "x"})
+def test_an_event_is_stored_as_rfc_8785_bytes_of_its_attributes(
+    instants: tuple[datetime, int], optional: dict[str, str]
+) -> None:
+    told, microsecond = instants
+    assume(1 < told.year < 9999 or told.tzinfo is UTC)
+    event = replace(envelope({"text": "长"}), time=told, recordedtime=told.replace(microsecond=microsecond), **optional)
+    sealed = ledger.seal(event, SALT)
+    assert sealed.body == rfc8785.dumps(event.attributes())
+    assert ledger.seal(event.numbered(7), SALT) == sealed
+    assert ledger.digest_of(sealed.body, SALT) == sealed.digest
 
 
 def test_data_that_spells_its_own_place_changes_nothing() -> None:

@@ -6,7 +6,8 @@ every digest and the chain verifiable.
 
 import hashlib
 import re
-from operator import itemgetter
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import pydantic_core
@@ -21,7 +22,6 @@ GENESIS: Final = bytes(32)
 _EXACT: Final = 2**53 - 1
 _TEXT: Final = frozenset({str})
 _SIMPLE: Final = frozenset({str, bool, type(None)})
-_KEY: Final = itemgetter(0)
 
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # an escaped NUL, not the text of an escape
 
@@ -62,13 +62,16 @@ def _in_order(value: Any) -> Any:
     """
     kind = type(value)
     if kind is dict:
-        if not _TEXT.issuperset(map(type, value)) or not "".join(value).isascii():
-            raise _NotPlain
-        found = dict(sorted(value.items(), key=_KEY))
-        for key, inner in value.items():
-            if type(inner) not in _SIMPLE:
-                found[key] = _in_order(inner)
-        return found
+        names = _names(tuple(value))
+        found = [value[name] for name in names]
+        if not _SIMPLE.issuperset(map(type, found)):
+            found = [
+                inner
+                if (inner_kind := type(inner)) in _SIMPLE or (inner_kind is int and -_EXACT <= inner <= _EXACT)
+                else _in_order(inner)
+                for inner in found
+            ]
+        return dict(zip(names, found, strict=True))
     if kind is list:
         return [inner if type(inner) in _SIMPLE else _in_order(inner) for inner in value]
     if kind in _SIMPLE or (kind is int and -_EXACT <= value <= _EXACT):
@@ -76,11 +79,12 @@ def _in_order(value: Any) -> Any:
     raise _NotPlain
 
 
-def _parts(attributes: dict[str, Any], salt: bytes) -> tuple[bytes, bytes, bytes]:
-    """The data, the salted digest that stands for it as JSON, and all of the event with that in its place."""
-    data = canonical(attributes["data"])
-    stands = hashlib.sha256(salt + data).hexdigest()
-    return data, b'"%s"' % stands.encode(), canonical({**attributes, "data": stands})
+@lru_cache(maxsize=1024)
+def _names(told: tuple[Any, ...]) -> tuple[str, ...]:
+    """The keys of an object in order; events of one type mostly have the same."""
+    if not _TEXT.issuperset(map(type, told)) or not "".join(told).isascii():
+        raise _NotPlain
+    return tuple(sorted(told))
 
 
 def seal(envelope: Envelope, salt: bytes) -> Sealed:
@@ -89,16 +93,18 @@ def seal(envelope: Envelope, salt: bytes) -> Sealed:
     Raises:
         Invalid: NUL or a lone surrogate, a number that JSON cannot carry exactly, or more than 256 KiB.
     """
-    attributes = envelope.attributes()
-    attributes.pop("sequence", None)
+    if envelope.sequence is not None:
+        envelope = replace(envelope, sequence=None)
     try:
-        data, stands, covered = _parts(attributes, salt)
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:
+        data = canonical(envelope.data)
+        stands = _salted(data, salt)
+        covered = envelope.standing_for(stands)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, pydantic_core.PydanticSerializationError) as error:
         raise Invalid(
             "The text holds characters or numbers that cannot be stored exactly.", code="not_storable"
         ) from error
     # Nobody can write the salted digest into another attribute, so it stands in one place.
-    body = covered.replace(b'"data":' + stands, b'"data":' + data, 1)
+    body = covered.replace(b'"%s"' % stands.encode(), data, 1)
     if b"\\u0000" in body and _NUL.search(body):
         raise Invalid("The text holds a NUL character. Remove it.", code="nul_character")
     if len(body) > MAX_BYTES:
@@ -110,7 +116,13 @@ def digest_of(body: bytes, salt: bytes) -> bytes:
     """The digest that stored bytes should have."""
     attributes = pydantic_core.from_json(body)
     attributes.pop("sequence", None)
-    return hashlib.sha256(_parts(attributes, salt)[2]).digest()
+    attributes["data"] = _salted(canonical(attributes["data"]), salt)
+    return hashlib.sha256(canonical(attributes)).digest()
+
+
+def _salted(data: bytes, salt: bytes) -> str:
+    """The text that stands for the data in what the digest covers."""
+    return hashlib.sha256(salt + data).hexdigest()
 
 
 def chain(previous: bytes, no: int, digest: bytes) -> bytes:

@@ -12,10 +12,6 @@ _PUT = """
 insert into contact_address (contact, name, email) values ($1, $2, $3)
 on conflict (contact) do update set name = $2, email = $3
 """
-_REACHABLE = """
-select contact.id, contact.language from contact join contact_address on contact_address.contact = contact.id
-where contact.active and contact.id = any($1)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +37,3 @@ async def names(connection: Any, contacts: Iterable[str]) -> dict[str, str]:
     """Display names of those of the contacts that have one."""
     rows = await connection.fetch("select contact, name from contact_address where contact = any($1)", list(contacts))
     return {row["contact"]: row["name"] for row in rows}
-
-
-async def reachable(connection: Any, contacts: Iterable[str]) -> dict[str, str]:
-    """Those of the contacts that are active and have an address, with their language."""
-    rows = await connection.fetch(_REACHABLE, sorted(contacts))
-    return {row["id"]: row["language"] for row in rows}

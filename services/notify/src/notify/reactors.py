@@ -7,14 +7,13 @@ another, which explains it, calls nobody a second time.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
-from notify import addresses
 from notify.domain import delivery, facts, rendering, routing
 from notify.domain.facts import NOTIFIABLE, Notice
 from notify.domain.routing import ActiveRule
-from notify.projections import directory, incident_subject, rulebook
-from notify.projections.rulebook import Words
+from notify.projections import incident_subject, known
+from notify.projections.known import Named
 from opsledger_events import Envelope, decode
 from opsledger_events.contexts.sla import ClockEvent, PromiseEvent
 from opsledger_runtime import ids
@@ -43,25 +42,39 @@ async def handle(transaction: Transaction, envelopes: Sequence[Envelope]) -> Non
 
     Whom rules and notices name is read once for the whole batch.
     """
-    reactions = await _reactions(transaction.connection, envelopes)
-    planned = await _planned(transaction.connection, reactions) if reactions else []
+    connection = transaction.connection
+    of_incidents = [envelope for envelope in envelopes if envelope.context == "incident"]
+    types = {envelope.type_name for envelope in envelopes if envelope.importid is None}
+    rules, incidents = await known.before(connection, types, incident_subject.unknown(of_incidents))
+    reactions, changed = _reactions(routing.by_event(rules), incidents, envelopes)
+    if not reactions:
+        await incident_subject.save(connection, changed)
+        return
+    named = await known.named(
+        connection,
+        {team for one in reactions for team in routing.teams_wanted(one.rule, one.notice)},
+        {contact for one in reactions for contact in routing.contacts_wanted(one.rule, one.notice)},
+        {one.rule.template for one in reactions},
+        saving=changed,
+    )
+    planned = [planned for one in reactions for planned in _told(one, named)]
     await transaction.load_many(delivery.DELIVERY, [aggregate for aggregate, _, _ in planned])
     for aggregate, command, metadata in planned:
         await transaction.execute(delivery.DELIVERY, aggregate, command, metadata)
 
 
-async def _reactions(connection: Any, envelopes: Sequence[Envelope]) -> list[_Reaction]:
-    rules = await rulebook.active_rules(connection)
-    of_incidents = [envelope for envelope in envelopes if envelope.context == "incident"]
-    incidents = await incident_subject.load(connection, of_incidents)
+def _reactions(
+    rules: Mapping[str, Sequence[ActiveRule]], incidents: dict[str, facts.Subject], envelopes: Sequence[Envelope]
+) -> tuple[list[_Reaction], dict[str, facts.Subject]]:
+    """The rules that are met, and the incidents that the events change. Nothing else is done about other events."""
     changed: dict[str, facts.Subject] = {}
     found: list[_Reaction] = []
     for envelope in envelopes:
-        incident = envelope.subject
-        if envelope.type_name in incident_subject.INCIDENT_SUBJECT.reads:
+        incident, type_name = envelope.subject, envelope.type_name
+        if type_name in incident_subject.INCIDENT_SUBJECT.reads:
             incidents[incident] = changed[incident] = incident_subject.after(incidents.get(incident), envelope)
-        matching = routing.matching(rules, envelope.type_name)
-        if not matching or envelope.importid is not None:
+        matching = rules.get(type_name)
+        if matching is None or envelope.importid is not None:
             continue
         event = decode(envelope)
         if facts.told_with_its_cause(event):
@@ -72,37 +85,22 @@ async def _reactions(connection: Any, envelopes: Sequence[Envelope]) -> list[_Re
             case PromiseEvent():
                 subject = facts.subject_of_promise(event)
             case _:
-                subject = incidents.get(incident, facts.Subject(incident, "", ""))
+                subject = incidents.get(incident) or facts.Subject(incident, "", "")
         notice = facts.notice(event, subject, str(envelope.id), envelope.time)
         found.extend(_Reaction(envelope, rule, notice) for rule in matching)
-    await incident_subject.save(connection, changed)
-    return found
+    return found, changed
 
 
-async def _planned(connection: Any, reactions: Sequence[_Reaction]) -> list[Planned]:
-    wanted = {team for one in reactions for team in routing.teams_wanted(one.rule, one.notice)}
-    teams = await directory.members(connection, wanted)
-    named = {contact for one in reactions for contact in routing.contacts_wanted(one.rule, one.notice, teams)}
-    languages = await addresses.reachable(connection, named)
-    words = {
-        template: await rulebook.latest(connection, template)
-        for template in dict.fromkeys(one.rule.template for one in reactions)
-    }
-    return [planned for one in reactions for planned in _told(one, teams, languages, words[one.rule.template])]
-
-
-def _told(
-    one: _Reaction, teams: Mapping[str, Sequence[str]], languages: Mapping[str, str], words: Mapping[str, Words]
-) -> Iterator[Planned]:
-    rule, notice = one.rule, one.notice
-    resolution = routing.resolve(rule, notice, teams, frozenset(languages))
+def _told(one: _Reaction, named: Named) -> Iterator[Planned]:
+    rule, notice, words = one.rule, one.notice, named.words[one.rule.template]
+    resolution = routing.resolve(rule, notice, named.teams, named.languages.keys())
     if not resolution.recipients:
         if resolution.missing:  # else it is kept from whom the rule names
             yield _unroutable(one, "; ".join(resolution.missing))
         return
     versions = {language: found.version for language, found in words.items()}
     for recipient in resolution.recipients:
-        wording = routing.choose_wording(versions, rule.language or languages[recipient.contact])
+        wording = routing.choose_wording(versions, rule.language or named.languages[recipient.contact])
         if wording is None:
             yield _unroutable(one, f"template {rule.template} has no wording")
             return

@@ -7,6 +7,7 @@ contact needs no change to any event (D11).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
@@ -134,10 +135,15 @@ def values_of(event: Event, subject: Subject, happened: datetime) -> dict[str, V
     for name, value in event.model_dump(mode="json").items():
         if isinstance(value, str | int):
             found[name] = value
-        elif value is None and _is_flat(type(event).model_fields[name].annotation):
+        elif value is None and name in _flat_fields(type(event)):
             # A clock's event says all of its incident, whoever the notice concerns: no team is none.
             found[name] = "" if isinstance(event, ClockEvent) else found.get(name, "")
     return {name: _bounded(value) for name, value in found.items()}
+
+
+@cache
+def _flat_fields(cls: type[Event]) -> frozenset[str]:
+    return frozenset(name for name, field in cls.model_fields.items() if _is_flat(field.annotation))
 
 
 def _is_flat(annotation: Any) -> bool:

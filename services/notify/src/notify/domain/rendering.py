@@ -37,6 +37,8 @@ NAMES: Final = (
 )
 """Values that are looked up when the mail is sent."""
 
+_SHOWN_AS: Final = {name.removesuffix("_name"): name for name in NAMES if name.endswith("_name")}
+
 _ALLOWED: Final = (
     nodes.Template,
     nodes.Output,
@@ -147,7 +149,7 @@ def needed(subject: str, body: str, values: Mapping[str, Value]) -> dict[str, Va
         Invalid: the source is no acceptable template.
     """
     used = _compile(subject, SUBJECT_SOURCE, "/subject").names | _compile(body, BODY_SOURCE, "/body").names
-    return {name: value for name, value in values.items() if name in used or f"{name}_name" in used & set(NAMES)}
+    return {name: value for name, value in values.items() if name in used or _SHOWN_AS.get(name) in used}
 
 
 def _render(source: str, limit: int, pointer: str, values: Mapping[str, Value]) -> str:

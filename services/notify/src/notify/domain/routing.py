@@ -1,6 +1,6 @@
 """From a rule and a notice to the people who are told. Pure: who is known and active comes in as data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from notify.domain.facts import Notice
@@ -41,9 +41,12 @@ class Resolution:
     missing: tuple[str, ...]
 
 
-def matching(rules: Sequence[ActiveRule], event_type: str) -> list[ActiveRule]:
-    """The rules for an event, in order of their key."""
-    return sorted((rule for rule in rules if rule.event_type == event_type), key=lambda rule: rule.key)
+def by_event(rules: Iterable[ActiveRule]) -> dict[str, list[ActiveRule]]:
+    """The rules for each type of event, in order of their key."""
+    found: dict[str, list[ActiveRule]] = {}
+    for rule in sorted(rules, key=lambda rule: rule.key):
+        found.setdefault(rule.event_type, []).append(rule)
+    return found
 
 
 def teams_wanted(rule: ActiveRule, notice: Notice) -> set[str]:
@@ -55,22 +58,18 @@ def teams_wanted(rule: ActiveRule, notice: Notice) -> set[str]:
     return found
 
 
-def contacts_wanted(rule: ActiveRule, notice: Notice, teams: Mapping[str, Sequence[str]]) -> set[str]:
-    """The contacts who must be known before `resolve`."""
+def contacts_wanted(rule: ActiveRule, notice: Notice) -> set[str]:
+    """The contacts who must be known before `resolve`, besides the members of the teams."""
     tokens = rule.recipients + rule.otherwise
     found = {token.removeprefix("contact:") for token in tokens if token.startswith("contact:")}
     if "assignee" in tokens and notice.subject.assignee:
         found.add(notice.subject.assignee)
     if "requester" in tokens and notice.subject.requester:
         found.add(notice.subject.requester)
-    for team in teams_wanted(rule, notice):
-        found.update(teams.get(team, ()))
     return found
 
 
-def resolve(
-    rule: ActiveRule, notice: Notice, teams: Mapping[str, Sequence[str]], reachable: frozenset[str]
-) -> Resolution:
+def resolve(rule: ActiveRule, notice: Notice, teams: Mapping[str, Sequence[str]], reachable: Set[str]) -> Resolution:
     """Each person once, in order of contact id.
 
     `reachable` are the active contacts that have an address. A person reached both through a team and by name counts
@@ -84,7 +83,7 @@ def resolve(
 
 
 def _resolve(
-    tokens: tuple[str, ...], notice: Notice, teams: Mapping[str, Sequence[str]], reachable: frozenset[str]
+    tokens: tuple[str, ...], notice: Notice, teams: Mapping[str, Sequence[str]], reachable: Set[str]
 ) -> Resolution:
     through: dict[str, str | None] = {}
     staff: set[str] = set()

@@ -23,14 +23,21 @@ _COLUMNS = (
     *("language", "template", "wording_version", "facts", "requested_at", "state"),
 )
 _REQUESTED = f"""
-insert into delivery ({", ".join(_COLUMNS)})
-select {", ".join(_COLUMNS)} from jsonb_populate_recordset(null::delivery, $1::text::jsonb)
+with requested as (
+  insert into delivery ({", ".join(_COLUMNS)})
+  select {", ".join(_COLUMNS)} from jsonb_populate_recordset(null::delivery, $1::text::jsonb)
+  returning id
+)
+insert into delivery_work (id) select id from requested
 """
-_WAITING = "insert into delivery_work (id) select unnest($1::text[])"
 _DELIVERED = """
+with settled as (delete from delivery_work where id = $1)
 update delivery set state = 'delivered', attempts = $2, message_id = $3, provider = $4, settled_at = $5 where id = $1
 """
-_FAILED = "update delivery set state = 'failed', attempts = $2, reason = $3, settled_at = $4 where id = $1"
+_FAILED = """
+with settled as (delete from delivery_work where id = $1)
+update delivery set state = 'failed', attempts = $2, reason = $3, settled_at = $4 where id = $1
+"""
 _NOBODY = ("id", "about", "about_number", "organisation", "cause", "cause_type", "rule", "reason", "noticed_at")
 _UNROUTABLE = f"""
 insert into unroutable ({", ".join(_NOBODY)})
@@ -46,7 +53,6 @@ async def apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
     nobody = [_nobody(envelope) for envelope in envelopes if envelope.type_name == NotificationUnroutable.type_name]
     if requested:  # whatever settles one of them comes after it
         await connection.execute(_REQUESTED, pydantic_core.to_json(requested).decode())
-        await connection.execute(_WAITING, [row["id"] for row in requested])
     if nobody:
         await connection.execute(_UNROUTABLE, pydantic_core.to_json(nobody).decode())
     for envelope in envelopes:
@@ -55,10 +61,8 @@ async def apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
                 await connection.execute(
                     _DELIVERED, envelope.subject, event.attempts, event.message_id, event.provider, envelope.time
                 )
-                await connection.execute("delete from delivery_work where id = $1", envelope.subject)
             case NotificationFailed() as event:
                 await connection.execute(_FAILED, envelope.subject, event.attempts, event.reason, envelope.time)
-                await connection.execute("delete from delivery_work where id = $1", envelope.subject)
 
 
 def _requested(envelope: Envelope) -> dict[str, Any]:

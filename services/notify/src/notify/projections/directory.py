@@ -41,12 +41,6 @@ DIRECTORY = Projection(
 )
 
 
-async def members(connection: Any, teams: set[str]) -> dict[str, list[str]]:
-    """The members of those of these teams that exist."""
-    rows = await connection.fetch("select key, members from team where key = any($1)", sorted(teams))
-    return {row["key"]: row["members"] for row in rows}
-
-
 async def unknown(connection: Any, table: str, column: str, keys: Sequence[str]) -> list[str]:
     """Those of `keys` that `table` (a name of this module's) does not hold, in their order."""
     rows = await connection.fetch(f"select {column} as key from {table} where {column} = any($1)", list(keys))

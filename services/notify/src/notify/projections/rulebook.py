@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from notify.domain.routing import ActiveRule
 from opsledger_events import Envelope, decode
 from opsledger_events.contexts.notify import RuleDefined, WordingPublished
 from opsledger_runtime.projections import Projection, Table
@@ -15,7 +14,6 @@ values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (key) do update
 set event_type = $2, recipients = $3, template = $4, active = $5, revision = $6, otherwise = $7, language = $8
 """
-_ACTIVE = "select key, event_type, recipients, template, otherwise, language from rule where active order by key"
 _LATEST = """
 select distinct on (language) language, version, subject, body from wording where template = $1
 order by language, version desc
@@ -52,22 +50,6 @@ RULEBOOK = Projection(
     tables=(Table("rule", ("key",)), Table("wording", ("template", "language", "version"))),
     apply=apply,
 )
-
-
-async def active_rules(connection: Any) -> list[ActiveRule]:
-    """Every rule in force."""
-    rows = await connection.fetch(_ACTIVE)
-    return [
-        ActiveRule(
-            row["key"],
-            row["event_type"],
-            tuple(row["recipients"]),
-            row["template"],
-            tuple(row["otherwise"]),
-            row["language"],
-        )
-        for row in rows
-    ]
 
 
 @dataclass(frozen=True, slots=True)
