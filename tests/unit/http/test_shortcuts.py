@@ -28,6 +28,7 @@ class _Service:
 class _Running:
     context = "things"
     service = _Service()
+    store = None
 
 
 DOORS = Doors(_Running())  # type: ignore[arg-type]
