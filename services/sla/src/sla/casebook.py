@@ -1,15 +1,22 @@
 """What one transaction has to know of incidents, clocks and definitions, read once for all that it handles."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
 
 from opsledger_events import Envelope
 from opsledger_runtime import ids
-from opsledger_runtime.store import Transaction
+from opsledger_runtime.store import Loaded, Transaction
+from sla.domain.commands import Subject
 from sla.domain.decider import CLOCK
-from sla.domain.measures import Beginning, IncidentFact, Measure, beginnings, concerned
+from sla.domain.measures import Beginning, IncidentFact, Measure, beginnings, concerned, concerns
+from sla.domain.state import ClockState
 from sla.projections.clock import Trail, trail_after, trails_of
 from sla.projections.definitions import Definitions
-from sla.projections.incident_facts import facts_of, keep_and_find
+from sla.projections.incident_facts import fact_of, facts_of, keep, subject_at
+
+_IN_ORDER: Final = attrgetter("at", "version")
 
 
 def clock_id(incident: str, metric: str) -> str:
@@ -24,6 +31,24 @@ def clock_of(incident: str, measure: Measure, beginning: Beginning) -> str:
     return str(ids.derived_id("clock", incident, *measure, beginning.fact.event))
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event of an incident, and the incident as it is with it: what came later in a batch is not known there yet."""
+
+    envelope: Envelope
+    fact: IncidentFact
+    subject: Subject
+    facts: list[IncidentFact]
+
+    @classmethod
+    def of(cls, envelope: Envelope, facts: Sequence[IncidentFact]) -> "Told | None":
+        """None while the opening is unknown."""
+        known = [fact for fact in facts if fact.version <= envelope.aggregateversion]
+        subject = subject_at(envelope.subject, known, envelope.time)
+        fact = next((one for one in known if one.version == envelope.aggregateversion), None)
+        return None if subject is None or fact is None else cls(envelope, fact, subject, known)
+
+
 class Casebook:
     """The facts of incidents, the revisions that clocks name, and what is behind each clock's last event."""
 
@@ -33,26 +58,52 @@ class Casebook:
         self._facts = facts
         self._trails = trails
         self._followed = len(tx.appended)
+        self._unborn: set[str] = set()
 
     @classmethod
-    async def of_incidents(cls, tx: Transaction, envelopes: Sequence[Envelope]) -> "Casebook":
-        """Keep what happened to incidents, and read what concerns their clocks."""
-        book = cls(tx, await keep_and_find(tx.connection, envelopes), {})
-        measures = await book.definitions.measures()
-        heard: dict[str, set[int]] = {}
+    async def of_incidents(
+        cls, tx: Transaction, envelopes: Sequence[Envelope], also: Collection[str] = ()
+    ) -> "Casebook":
+        """Keep what happened to incidents, and read what concerns their clocks; the facts of others `also`.
+
+        An incident that is new is not read, and neither are clocks that no event of the batch concerns.
+        """
+        told: dict[str, list[IncidentFact]] = {}
         for envelope in envelopes:
-            heard.setdefault(envelope.subject, set()).add(envelope.aggregateversion)
+            told.setdefault(envelope.subject, []).append(fact_of(envelope))
+        new = await keep(tx.connection, [(incident, fact) for incident, facts in told.items() for fact in facts])
+        book = cls(tx, {}, {})
+        measures = await book.definitions.measures()
+        heard = {incident: _heard(measures, facts) for incident, facts in told.items()}
+        standing = [
+            incident for incident, found in heard.items() if incident not in new and (found or incident in also)
+        ]
+        book._facts = {incident: sorted(told[incident], key=_IN_ORDER) for incident in new}
+        if standing:
+            book._facts |= await facts_of(tx.connection, standing)
         clocks = []
         for incident, facts in book._facts.items():
-            told = [fact for fact in facts if fact.version in heard[incident]]
-            for measure in measures:
-                begun = concerned(beginnings(measure, facts), told)
-                clocks += [clock_of(incident, measure, beginning) for beginning in begun]
-        loaded = await tx.load_many(CLOCK, clocks)
-        await tx.flush()
-        standing = [clock for clock, found in loaded.items() if found.version]
-        book._trails = await trails_of(tx.connection, standing) if standing else {}
+            for measure, concerning in heard[incident]:
+                begun = concerned(beginnings(measure, facts), concerning)
+                found = [clock_of(incident, measure, beginning) for beginning in begun]
+                if incident in new:
+                    book._unborn.update(found)
+                else:
+                    clocks += found
+        if clocks:
+            loaded = await tx.load_many(CLOCK, clocks)
+            await tx.flush()
+            started = [clock for clock, found in loaded.items() if found.version]
+            book._trails = await trails_of(tx.connection, started) if started else {}
         return book
+
+    async def load(self, clock: str) -> Loaded[ClockState]:
+        """The clock as its events left it."""
+        return Loaded(CLOCK.initial_state) if clock in self._unborn else await self.tx.load(CLOCK, clock)
+
+    def born(self, clock: str) -> None:
+        """The clock was started: it is to be found from now on."""
+        self._unborn.discard(clock)
 
     @classmethod
     async def of_clocks(cls, tx: Transaction, clocks: Sequence[str]) -> "Casebook":
@@ -61,9 +112,10 @@ class Casebook:
         facts = await facts_of(tx.connection, {found.state.incident for found in loaded.values()})
         return cls(tx, facts, await trails_of(tx.connection, clocks))
 
-    def facts_until(self, incident: str, version: int) -> list[IncidentFact]:
-        """What happened to an incident up to one of its events: what came later in a batch is not known there yet."""
-        return [fact for fact in self._facts[incident] if fact.version <= version]
+    def told(self, envelope: Envelope) -> Told | None:
+        """An event of the batch; None where it concerns nothing that was read, or the opening is unknown."""
+        facts = self._facts.get(envelope.subject)
+        return None if facts is None else Told.of(envelope, facts)
 
     def facts(self, incident: str) -> list[IncidentFact]:
         """All that is known of an incident."""
@@ -79,3 +131,9 @@ class Casebook:
             self._trails[envelope.subject] = trail_after(self._trails.get(envelope.subject), envelope)
         self._followed = len(self.tx.appended)
         return self._trails[clock]
+
+
+def _heard(measures: Iterable[Measure], facts: Iterable[IncidentFact]) -> list[tuple[Measure, list[IncidentFact]]]:
+    """The measures that some of what happened concerns, each with that."""
+    found = ((measure, [fact for fact in facts if concerns(measure, fact)]) for measure in measures)
+    return [(measure, concerning) for measure, concerning in found if concerning]
