@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
+from uuid import UUID
 
 from opsledger_events import Envelope
 from opsledger_runtime import ids
@@ -52,9 +53,15 @@ class Told:
 class Casebook:
     """The facts of incidents, the revisions that clocks name, and what is behind each clock's last event."""
 
-    def __init__(self, tx: Transaction, facts: dict[str, list[IncidentFact]], trails: dict[str, Trail]) -> None:
+    def __init__(
+        self,
+        tx: Transaction,
+        facts: dict[str, list[IncidentFact]],
+        trails: dict[str, Trail],
+        stamp: UUID | None = None,
+    ) -> None:
         self.tx = tx
-        self.definitions = Definitions(tx.connection)
+        self.definitions = Definitions(tx.connection, stamp)
         self._facts = facts
         self._trails = trails
         self._followed = len(tx.appended)
@@ -71,8 +78,8 @@ class Casebook:
         told: dict[str, list[IncidentFact]] = {}
         for envelope in envelopes:
             told.setdefault(envelope.subject, []).append(fact_of(envelope))
-        new = await keep(tx.connection, [(incident, fact) for incident, facts in told.items() for fact in facts])
-        book = cls(tx, {}, {})
+        new, stamp = await keep(tx.connection, [(incident, fact) for incident, facts in told.items() for fact in facts])
+        book = cls(tx, {}, {}, stamp)
         measures = await book.definitions.measures()
         heard = {incident: _heard(measures, facts) for incident, facts in told.items()}
         standing = [

@@ -205,16 +205,15 @@ def _started(state: ClockState, event: SLAClockStarted) -> ClockState:
         ]
         opened = Fact("opened", event.started_at, cause, 0)
         facts = [opened, *earlier, Fact("targeted", at, cause, len(earlier) + 1, None, target)]
-    return replace(
-        state,
+    return ClockState(
         started=True,
-        cancelled=False,
-        without_target=False,
         metric=event.metric,
         kind=event.kind,
         party=event.party,
         incident=event.incident,
         facts=tuple(facts),
+        announced=state.announced,
+        withdrawals=state.withdrawals,
         **_terms(event),
     )
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from pydantic_core import to_json
 
@@ -63,9 +64,11 @@ with added as (
   on conflict (incident, version) do nothing
   returning incident, version
 )
-select incident from added where version = 1
+select incident, null::uuid as stamp from added where version = 1
    and not exists (select from incident_fact as old where old.incident = added.incident)
    and not exists (select from clock where clock.incident = added.incident)
+ union all
+select null, event from definition_stamp
 """
 
 
@@ -75,8 +78,11 @@ async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
         await keep(connection, [(envelope.subject, fact_of(envelope)) for envelope in told])
 
 
-async def keep(connection: Any, told: Sequence[tuple[str, IncidentFact]]) -> set[str]:
-    """Keep what happened to incidents; returns those that are new: nothing is known of them but this, and no clock."""
+async def keep(connection: Any, told: Sequence[tuple[str, IncidentFact]]) -> tuple[set[str], UUID | None]:
+    """Keep what happened to incidents; returns those that are new: nothing is known of them but this, and no clock.
+
+    Beside them the stamp of the definitions that stand, which whoever keeps asks for next.
+    """
     rows = await connection.fetch(
         _KEEP,
         [incident for incident, _ in told],
@@ -86,7 +92,8 @@ async def keep(connection: Any, told: Sequence[tuple[str, IncidentFact]]) -> set
         [fact.kind for _, fact in told],
         [to_json(fact.data).decode() for _, fact in told],
     )
-    return {row["incident"] for row in rows}
+    stamp = next((row["stamp"] for row in rows if row["stamp"] is not None), None)
+    return {row["incident"] for row in rows if row["incident"] is not None}, stamp
 
 
 def is_told(envelope: Envelope) -> bool:
