@@ -65,7 +65,8 @@ class Casebook:
         self._facts = facts
         self._trails = trails
         self._followed = len(tx.appended)
-        self._unborn: set[str] = set()
+        self._new: set[str] = set()
+        self._begun: set[str] = set()
 
     @classmethod
     async def of_incidents(
@@ -81,22 +82,19 @@ class Casebook:
         new, stamp = await keep(tx.connection, [(incident, fact) for incident, facts in told.items() for fact in facts])
         book = cls(tx, {}, {}, stamp)
         measures = await book.definitions.measures()
-        heard = {incident: _heard(measures, facts) for incident, facts in told.items()}
-        standing = [
-            incident for incident, found in heard.items() if incident not in new and (found or incident in also)
-        ]
-        book._facts = {incident: sorted(told[incident], key=_IN_ORDER) for incident in new}
-        if standing:
-            book._facts |= await facts_of(tx.connection, standing)
+        heard = {
+            incident: found
+            for incident, facts in told.items()
+            if incident not in new and ((found := _heard(measures, facts)) or incident in also)
+        }
+        book._new = new
+        book._facts = await facts_of(tx.connection, heard)
         clocks = []
         for incident, facts in book._facts.items():
             for measure, concerning in heard[incident]:
                 begun = concerned(beginnings(measure, facts), concerning)
-                found = [clock_of(incident, measure, beginning) for beginning in begun]
-                if incident in new:
-                    book._unborn.update(found)
-                else:
-                    clocks += found
+                clocks += [clock_of(incident, measure, beginning) for beginning in begun]
+        book._facts |= {incident: sorted(told[incident], key=_IN_ORDER) for incident in new}
         if clocks:
             loaded = await tx.load_many(CLOCK, clocks)
             await tx.flush()
@@ -104,13 +102,15 @@ class Casebook:
             book._trails = await trails_of(tx.connection, started) if started else {}
         return book
 
-    async def load(self, clock: str) -> Loaded[ClockState]:
-        """The clock as its events left it."""
-        return Loaded(CLOCK.initial_state) if clock in self._unborn else await self.tx.load(CLOCK, clock)
+    async def load(self, incident: str, clock: str) -> Loaded[ClockState]:
+        """A clock of an incident as its events left it. A new incident's is not looked for before it was begun here."""
+        if incident in self._new and clock not in self._begun:
+            return Loaded(CLOCK.initial_state)
+        return await self.tx.load(CLOCK, clock)
 
-    def born(self, clock: str) -> None:
-        """The clock was started: it is to be found from now on."""
-        self._unborn.discard(clock)
+    def begun(self, clock: str) -> None:
+        """The clock was started in this transaction."""
+        self._begun.add(clock)
 
     @classmethod
     async def of_clocks(cls, tx: Transaction, clocks: Sequence[str]) -> "Casebook":

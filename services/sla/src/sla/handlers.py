@@ -80,18 +80,18 @@ def situation_of(state: Measure, party: str | None, subject: Subject, facts: Seq
 
 async def start(book: Casebook, clock: str, command: StartClock, cause: Envelope) -> None:
     """Start a clock. Where its past is told late, the event is dated by the clock's last one at the earliest."""
-    loaded = await book.load(clock)
+    loaded = await book.load(command.subject.incident, clock)
     if loaded.state.started and not loaded.state.without_target:
         return
     time = _not_before(loaded, command.at)
     await book.tx.execute(CLOCK, clock, command, reaction(cause, clock), time=time, loaded=loaded)
-    book.born(clock)
+    book.begun(clock)
 
 
 async def report(book: Casebook, clock: str, told: Told, command: Callable[[Calendar], FactCommand]) -> None:
     """Tell a clock what happened to its incident, if there is a clock and it was not told before."""
     tx, cause = book.tx, told.envelope
-    loaded = await book.load(clock)
+    loaded = await book.load(told.subject.incident, clock)
     if not loaded.state.started:
         return
     metadata = reaction(cause, clock)

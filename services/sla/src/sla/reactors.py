@@ -97,7 +97,7 @@ async def _follow(book: Casebook, measure: Measure, told: Told) -> None:
     current, again = await _current(book, measure, incident, begun, fact)
     kind = None if current is None else meaning(measure, current.party, fact)
     if current is not None and kind is not None:
-        state = (await book.load(clock_of(incident, measure, current))).state
+        state = (await book.load(incident, clock_of(incident, measure, current))).state
         again = new if kind == "continued" else again
         gone_on = again is not None and any(one.event == again.fact.event for one in state.facts)
         other = again is not None and again.party != current.party
@@ -122,7 +122,7 @@ async def _current(
             continue
         if one.fact.kind != "Reopened" or measure.metric == "update":
             return one, again
-        if (await book.load(clock_of(incident, measure, one))).state.started:
+        if (await book.load(incident, clock_of(incident, measure, one))).state.started:
             return one, again
         again = again or one
     return None, again
