@@ -11,7 +11,7 @@ from opsledger_events import Envelope, Event
 from opsledger_events.contexts.sla import AgreementDefined
 from opsledger_runtime import ids
 from opsledger_runtime.store import Loaded, Metadata
-from sla.casebook import Casebook, clock_of
+from sla.casebook import Casebook, Told, clock_of
 from sla.domain.calendar import Calendar
 from sla.domain.decider import CLOCK
 from sla.domain.measures import MEASURES, IncidentFact, Measure, beginnings
@@ -20,8 +20,8 @@ from sla.domain.state import ClockState, initial_state
 from sla.previewing import happening
 from sla.projections.clock import Trail
 from sla.projections.definitions import Terms
-from sla.projections.incident_facts import READS, _fact, is_told
-from sla.reactors import _react
+from sla.projections.incident_facts import READS, fact_of, is_told
+from sla.reactors import tell_clocks
 
 
 @dataclass
@@ -80,9 +80,10 @@ async def clocks_of(told: Sequence[Envelope], agreement: AgreementDefined, calen
     book = _Book(memory, agreement, calendar)
     facts: list[IncidentFact] = []
     for envelope in filter(is_told, told):
-        facts.append(_fact(envelope))
+        facts.append(fact_of(envelope))
         facts.sort(key=lambda fact: (fact.at, fact.version))
-        await _react(book, envelope, facts)
+        if (one := Told.of(envelope, facts)) is not None:
+            await tell_clocks(book, one)
     found: dict[str, ClockState] = dict.fromkeys(METRICS, initial_state)
     for metric in METRICS:
         for beginning in beginnings(Measure(agreement.kind, metric), facts):
@@ -95,7 +96,7 @@ async def clocks_of(told: Sequence[Envelope], agreement: AgreementDefined, calen
 
 def lived(told: Iterable[Envelope]) -> list[IncidentFact]:
     """The same events as a preview sees them."""
-    facts = [_fact(envelope) for envelope in told if is_told(envelope)]
+    facts = [fact_of(envelope) for envelope in told if is_told(envelope)]
     return [
         happening(n, fact.kind, fact.at, fact.data.get("priority", fact.data.get("reason", fact.data.get("assignee"))))
         for n, fact in enumerate(facts)

@@ -14,8 +14,8 @@ from opsledger_events import Envelope, Event
 from opsledger_events.contexts.incident import IncidentAssigned, IncidentNoted, IncidentOpened
 from opsledger_runtime import ids
 from opsledger_runtime.timers import Due
-from sla.promise_reactors import handle
 from sla.promise_timers import PROMISE_QUEUE
+from sla.reactors import handle
 
 
 @dataclass

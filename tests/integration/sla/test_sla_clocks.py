@@ -11,6 +11,7 @@ from opsledger_events.contexts.incident import (
     IncidentCancelled,
     IncidentClosed,
     IncidentHeld,
+    IncidentOpened,
     IncidentPrioritised,
     IncidentReopened,
     IncidentResolved,
@@ -19,6 +20,7 @@ from opsledger_events.contexts.incident import (
 )
 from opsledger_runtime.timers import Due
 from sla.casebook import clock_id
+from sla.reactors import handle
 from sla.timers import CLOCK_QUEUE
 
 WAIT = IncidentHeld(reason="awaiting_requester")
@@ -235,6 +237,34 @@ async def test_events_of_an_unknown_incident_are_kept_and_start_nothing(levels: 
         await levels.hand_over(levels.envelope("stub", event, version, version))
     assert await levels.row("stub") is None
     assert await levels.running.pool.fetchval("select count(*) from incident_fact where incident = 'stub'") == 6
+
+
+async def test_clocks_are_loaded_only_where_an_event_may_concern_one_that_stands(levels: ServiceLevels) -> None:
+    statements: list[str] = []
+    opened = IncidentOpened(number="INC1", title="x", impact=1, urgency=1, priority=1)
+    steps = (
+        (levels.envelope("one", opened, 0), levels.envelope("one", IncidentAssigned(team="desk"), 0.01)),
+        (levels.envelope("one", IncidentAssigned(team="network", assignee="person-3"), 0.02),),
+        (levels.envelope("one", IncidentStarted(assignee="person-3"), 0.03),),
+    )
+    for batch, loads in zip(steps, (0, 0, 1), strict=True):
+        statements.clear()
+        async with levels.running.store.transaction() as tx:
+            with tx.connection.query_logger(lambda query: statements.append(query.query)):
+                await handle(tx, batch)
+        assert len([one for one in statements if "from es.event where aggregate" in one]) == loads
+    assert await levels.names("one", "response") == ["SLAClockStarted@0", "SLAMet@0.03"]
+
+
+async def test_facts_that_were_lost_and_are_read_again_start_no_clock_twice(levels: ServiceLevels) -> None:
+    opened = IncidentOpened(number="INC1", title="x", impact=1, urgency=1, priority=1)
+    told = [levels.envelope("one", opened, 0), levels.envelope("one", IncidentStarted(assignee="person-3"), 0.1)]
+    await levels.hand_over(*told)
+    before = await levels.names("one", "response")
+    await levels.running.pool.execute("delete from incident_fact")
+    await levels.hand_over(*told)
+    assert await levels.names("one", "response") == before == ["SLAClockStarted@0", "SLAMet@0.1"]
+    assert await levels.names("one") == ["SLAClockStarted@0"]
 
 
 async def test_repeats_of_events_and_timers_are_without_effect(levels: ServiceLevels) -> None:

@@ -1,12 +1,23 @@
 """Which events of an incident begin a clock, end it and hold it: by metric, and by team."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from opsledger_events.contexts.sla import Metric
-from sla.domain.measures import IncidentFact, Measure, beginnings, clock_facts, earlier_facts, last_priority
+from sla.domain.measures import (
+    MEASURES,
+    IncidentFact,
+    Measure,
+    beginnings,
+    clock_facts,
+    concerns,
+    earlier_facts,
+    last_priority,
+    meaning,
+)
 
 T0 = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 TARGET = {1: 3600, 2: 7200}
@@ -166,3 +177,24 @@ def test_the_priority_that_counts_is_the_present_one_or_that_of_when_it_was_done
 def test_a_team_that_gets_it_when_work_has_started_has_nothing_to_respond_to() -> None:
     going = story((1, "Assigned", team("a")), (2, "Started", {}), (3, "Assigned", team("b")))
     assert ended(Measure("ola", "response"), going) == [("a", 1, 2)]
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids="-".join)
+def test_an_event_that_does_not_concern_a_measure_begins_none_of_its_clocks_and_means_nothing_to_them(
+    measure: Measure,
+) -> None:
+    chance = random.Random(7)
+    kinds = ("Started", "Held", "Resumed", "Prioritised", "Noted", "RequesterContacted", "WorkaroundProvided")
+    kinds = (*kinds, "Resolved", "Reopened", "Closed", "Cancelled", "Assigned", "Assigned")
+    for _ in range(200):
+        steps: list[tuple[Any, ...]] = []
+        for hours in range(1, 9):
+            kind = chance.choice(kinds)
+            about = team(chance.choice("ab"), chance.choice((None, "person-3"))) if kind == "Assigned" else {}
+            steps.append((hours, kind, about))
+        facts = story(*steps)
+        begun = beginnings(measure, facts)
+        for fact in facts:
+            if not concerns(measure, fact):
+                assert all(one.fact is not fact for one in begun)
+                assert all(meaning(measure, party, fact) is None for party in (None, "a", "b"))

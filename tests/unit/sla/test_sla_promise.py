@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from opsledger_events import Event
 from opsledger_events.contexts.sla import PromiseBreachWithdrawn, PromiseBroken, PromiseKept, PromiseMade
 from opsledger_runtime.testing.decider import given
+from sla.domain.commands import Subject
 from sla.domain.promise import Fact, FactKind, read
 from sla.domain.promise_commands import (
     AnnounceBreak,
@@ -20,16 +21,13 @@ from sla.domain.promise_commands import (
     MakePromise,
     MovePromise,
     PassOnPromise,
-    PromiseSubject,
     WithdrawPromise,
 )
 from sla.domain.promise_decider import PROMISE
 from sla.domain.promise_state import PromiseState
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
-SUBJECT = PromiseSubject(
-    "incident-1", "INC0000001", "核心交换机端口告警", "acme", requester="person-17", team="network"
-)
+SUBJECT = Subject("incident-1", "INC0000001", "核心交换机端口告警", 1, "acme", requester="person-17", team="network")
 DUE = 10
 
 

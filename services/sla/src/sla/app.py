@@ -9,7 +9,6 @@ from sla.permissions import PERMISSIONS
 from sla.projections.clock import CLOCKS
 from sla.projections.definitions import DEFINITIONS
 from sla.projections.promises import PROMISES
-from sla.promise_reactors import PROMISES_SUBSCRIPTION
 from sla.promise_timers import PROMISE_QUEUE, PROMISE_TIMERS
 from sla.reactors import CLOCKS_SUBSCRIPTION
 from sla.renegotiating import AGREEMENTS
@@ -27,7 +26,7 @@ SERVICE: Final = Service(
         *(DEFINITIONS, CLOCKS, CLOCK_TIMERS, CALENDARS.projection(), AGREEMENTS.projection()),
         *(PROMISES, PROMISE_TIMERS),
     ),
-    subscriptions=(CLOCKS_SUBSCRIPTION, PROMISES_SUBSCRIPTION),
+    subscriptions=(CLOCKS_SUBSCRIPTION,),
     timers=(CLOCK_QUEUE, CALENDARS.timers(), AGREEMENTS.timers(), PROMISE_QUEUE),
     seed=seed,
 )

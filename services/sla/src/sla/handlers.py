@@ -14,7 +14,7 @@ from opsledger_events import Envelope
 from opsledger_events.contexts.sla import Metric
 from opsledger_runtime import ids
 from opsledger_runtime.store import Loaded, Metadata
-from sla.casebook import Casebook, clock_of
+from sla.casebook import Casebook, Told, clock_of
 from sla.domain.calendar import TZ_VERSION, Calendar
 from sla.domain.clock import Fact, Mark
 from sla.domain.commands import (
@@ -80,35 +80,32 @@ def situation_of(state: Measure, party: str | None, subject: Subject, facts: Seq
 
 async def start(book: Casebook, clock: str, command: StartClock, cause: Envelope) -> None:
     """Start a clock. Where its past is told late, the event is dated by the clock's last one at the earliest."""
-    loaded = await book.tx.load(CLOCK, clock)
+    loaded = await book.load(command.subject.incident, clock)
     if loaded.state.started and not loaded.state.without_target:
         return
     time = _not_before(loaded, command.at)
     await book.tx.execute(CLOCK, clock, command, reaction(cause, clock), time=time, loaded=loaded)
+    book.begun(clock)
 
 
-async def report(
-    book: Casebook,
-    clock: str,
-    cause: Envelope,
-    subject: Subject,
-    facts: list[IncidentFact],
-    command: Callable[[Subject, Calendar], FactCommand],
-) -> None:
+async def report(book: Casebook, clock: str, told: Told, command: Callable[[Calendar], FactCommand]) -> None:
     """Tell a clock what happened to its incident, if there is a clock and it was not told before."""
-    tx, metadata = book.tx, reaction(cause, clock)
-    loaded = await tx.load(CLOCK, clock)
-    if not loaded.state.started or metadata.command_id in loaded.commands:
+    tx, cause = book.tx, told.envelope
+    loaded = await book.load(told.subject.incident, clock)
+    if not loaded.state.started:
+        return
+    metadata = reaction(cause, clock)
+    if metadata.command_id in loaded.commands:
         return
     calendar = await book.definitions.calendar(loaded.state.calendar, loaded.state.calendar_revision)
-    told = command(subject, calendar)
-    before = [mark for mark in loaded.state.pending(calendar) if mark.at < told.at]
+    said = command(calendar)
+    before = [mark for mark in loaded.state.pending(calendar) if mark.at < said.at]
     for mark in before:
-        loaded = await _announce(book, clock, loaded, mark, facts, calendar, cause.importid, provisional=False)
-    if is_late(loaded.state, told.at) or _not_before(loaded, told.at) != told.at:
-        admission = AdmitLateReport(subject=subject, calendar=calendar, at=told.at, cause=told.cause, report=told)
-        await tx.execute(CLOCK, clock, admission, reaction(cause, clock, "admission"), time=told.at)
-    await tx.execute(CLOCK, clock, told, metadata, time=told.at)
+        loaded = await _announce(book, clock, loaded, mark, told.facts, calendar, cause.importid, provisional=False)
+    if is_late(loaded.state, said.at) or _not_before(loaded, said.at) != said.at:
+        admission = AdmitLateReport(subject=said.subject, calendar=calendar, at=said.at, cause=said.cause, report=said)
+        await tx.execute(CLOCK, clock, admission, reaction(cause, clock, "admission"), time=said.at)
+    await tx.execute(CLOCK, clock, said, metadata, time=said.at)
 
 
 def facts_by(clock: str, state: ClockState, facts: Sequence[IncidentFact], terms: AgreedTerms | None) -> Sequence[Fact]:

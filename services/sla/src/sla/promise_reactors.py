@@ -1,15 +1,15 @@
-"""Incident events in, promises made, kept and given up (subscription `promises`).
+"""Incident events in, promises made, kept and given up: the part of promises in the subscription `clocks`.
 
 A hold with a date (R13) and every promise that the words of a public note contain (R18) are recorded. A promise to
 speak again is kept by the next public note or contact, whoever of the desk it is; one to come back by the work going
 on or being done; one to be done by the resolution. A cancelled incident owes nothing. What is promised otherwise is
 kept by hand. What an import tells of the past makes no promise.
 
-Incidents without promises cost a batch one look at those that there are.
+Events that could settle a promise cost a batch one look at those that there are; all others cost nothing.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,17 +29,15 @@ from opsledger_events.contexts.sla import PromiseAwaits, PromiseSource
 from opsledger_events.names import is_opaque_id
 from opsledger_runtime import ids
 from opsledger_runtime.store import Metadata, Transaction
-from opsledger_runtime.subscriptions import Subscription
 from sla.domain.calendar import Calendar, add
-from sla.domain.promise_commands import Command, KeepPromise, MakePromise, PromiseSubject, WithdrawPromise
+from sla.domain.commands import Subject
+from sla.domain.promise_commands import Command, KeepPromise, MakePromise, WithdrawPromise
 from sla.domain.promise_decider import LONGEST, PROMISE
 from sla.domain.promise_dues import instant_of
 from sla.domain.promise_wordings import Wording, wordings_in
 from sla.handlers import ACTOR
-from sla.projections.promise_incidents import PROMISE_INCIDENTS, Subjects
-from sla.projections.promise_incidents import READS as SUBJECTS
 from sla.projections.promises import unsettled_of
-from sla.promising import SUBSCRIPTION, calendar_for, make, reminder, tell
+from sla.promising import calendar_for, make, reminder, tell
 from sla.settings import PromiseSettings
 
 _KEPT_BY: Final[dict[type[Event], frozenset[PromiseAwaits]]] = {
@@ -50,7 +48,7 @@ _KEPT_BY: Final[dict[type[Event], frozenset[PromiseAwaits]]] = {
     IncidentClosed: frozenset({"return", "completion"}),
 }
 _SETTLING: Final = frozenset({*(cls.type_name for cls in _KEPT_BY), IncidentCancelled.type_name})
-READS: Final = SUBJECTS | _SETTLING | {IncidentHeld.type_name}
+_CONCERNING: Final = _SETTLING | {IncidentHeld.type_name}
 
 EXPLANATION: Final = "incident_cancelled"
 """Why a cancelled incident's promises are given up."""
@@ -69,30 +67,48 @@ class _Given:
     reason: str | None = None
 
 
-async def handle(tx: Transaction, envelopes: Sequence[Envelope]) -> None:
-    """Settle what stands, then record what is promised, one event after the other."""
-    given = {envelope.id: found for envelope in envelopes if (found := list(_given(envelope)))}
-    since: dict[str, datetime] = {}
-    for envelope in envelopes:
-        if _settles(envelope):
-            since[envelope.subject] = min(envelope.time, since.get(envelope.subject, envelope.time))
-    standing: dict[str, list[str]] = {}
-    for promise, incident in await unsettled_of(tx.connection, since) if since else ():
-        standing.setdefault(incident, []).append(promise)
-    if standing:
-        await tx.load_many(PROMISE, [promise for found in standing.values() for promise in found])
-    concerned = {envelope.subject for envelope in envelopes if envelope.id in given} | standing.keys()
-    subjects = await Subjects.of(tx.connection, envelopes, concerned)
-    for envelope in envelopes:
-        subject = subjects.take(envelope)
-        if subject is None:
-            continue
-        for promise in standing.get(envelope.subject, ()) if _settles(envelope) else ():
-            await _settle(tx, promise, envelope, subject)
+class Promised:
+    """What a batch of incident events has to do with promises: what it may settle, and what it promises.
+
+    `incidents`: those that are concerned.
+    """
+
+    def __init__(
+        self, tx: Transaction, given: Mapping[UUID, Sequence[_Given]], standing: dict[str, list[str]], also: set[str]
+    ) -> None:
+        self._tx = tx
+        self._given = given
+        self._standing = standing
+        self.incidents = also | standing.keys()
+
+    @classmethod
+    async def of(cls, tx: Transaction, envelopes: Sequence[Envelope]) -> "Promised":
+        """One look at the promises of those incidents where something may settle one; none where nothing may."""
+        given: dict[UUID, list[_Given]] = {}
+        since: dict[str, datetime] = {}
+        for envelope in envelopes:
+            if envelope.type_name not in _CONCERNING:
+                continue
+            if found := list(_given(envelope)):
+                given[envelope.id] = found
+            if _settles(envelope):
+                since[envelope.subject] = min(envelope.time, since.get(envelope.subject, envelope.time))
+        standing: dict[str, list[str]] = {}
+        for promise, incident in await unsettled_of(tx.connection, since) if since else ():
+            standing.setdefault(incident, []).append(promise)
+        if standing:
+            await tx.load_many(PROMISE, [promise for found in standing.values() for promise in found])
+        return cls(tx, given, standing, {one.subject for one in envelopes if one.id in given} if given else set())
+
+    async def hear(self, envelope: Envelope, subject: Subject) -> None:
+        """Settle what stands, then record what is promised."""
+        if envelope.subject not in self.incidents:
+            return
+        for promise in self._standing.get(envelope.subject, ()) if _settles(envelope) else ():
+            await _settle(self._tx, promise, envelope, subject)
         if envelope.actor != subject.requester:
-            for one in given.get(envelope.id, ()):
-                standing.setdefault(envelope.subject, []).append(await _make(tx, envelope, subject, one))
-    await subjects.save(tx.connection)
+            for one in self._given.get(envelope.id, ()):
+                self._standing.setdefault(envelope.subject, []).append(await _make(self._tx, envelope, subject, one))
 
 
 def _settles(envelope: Envelope) -> bool:
@@ -115,7 +131,7 @@ def _given(envelope: Envelope) -> Iterator[_Given]:
             yield _Given("return", "hold", "return", held.promised or "", due, reason=held.reason)
 
 
-async def _settle(tx: Transaction, promise: str, envelope: Envelope, subject: PromiseSubject) -> None:
+async def _settle(tx: Transaction, promise: str, envelope: Envelope, subject: Subject) -> None:
     state = (await tx.load(PROMISE, promise)).state
     if state.cause == str(envelope.id):  # read again: what makes a promise does not keep it
         return
@@ -131,12 +147,12 @@ async def _settle(tx: Transaction, promise: str, envelope: Envelope, subject: Pr
     await tell(tx, promise, command, _metadata(ids.derived_id("promise told", promise, str(envelope.id)), envelope))
 
 
-def _of_the_requester(envelope: Envelope, event: Event, subject: PromiseSubject) -> bool:
+def _of_the_requester(envelope: Envelope, event: Event, subject: Subject) -> bool:
     """Whether it is the requester's own word, which is no answer to them."""
     return isinstance(event, IncidentNoted) and envelope.actor == subject.requester
 
 
-async def _make(tx: Transaction, envelope: Envelope, subject: PromiseSubject, given: _Given) -> str:
+async def _make(tx: Transaction, envelope: Envelope, subject: Subject, given: _Given) -> str:
     settings = PromiseSettings.read(os.environ)
     revision, calendar = await calendar_for(tx.connection, settings.calendar)
     at = envelope.time
@@ -171,7 +187,7 @@ def _said(wording: Wording, calendar: Calendar, at: datetime) -> datetime | None
     return due if due is not None and due - at <= LONGEST else None
 
 
-def _owner(envelope: Envelope, subject: PromiseSubject, given: _Given) -> str | None:
+def _owner(envelope: Envelope, subject: Subject, given: _Given) -> str | None:
     """Of a hold, who works on it; of a note, its author, where that is a person."""
     if given.source == "hold" or not is_opaque_id(envelope.actor):
         return subject.assignee
@@ -193,13 +209,3 @@ def _metadata(command_id: UUID, cause: Envelope) -> Metadata:
         import_id=cause.importid,
         traceparent=cause.traceparent,
     )
-
-
-PROMISES_SUBSCRIPTION: Final = Subscription(
-    name=SUBSCRIPTION,
-    version=1,
-    contexts=("incident",),
-    reads=READS,
-    handle=handle,
-    projections=(PROMISE_INCIDENTS,),
-)

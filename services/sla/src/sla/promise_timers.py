@@ -13,7 +13,7 @@ from opsledger_runtime.projections import Projection
 from opsledger_runtime.store import Transaction
 from opsledger_runtime.timers import Due, TimerQueue, cancel, schedule
 from sla.domain.promise_decider import PROMISE
-from sla.projections.promise_incidents import subjects_of
+from sla.projections.incident_facts import subjects_of
 from sla.projections.promises import READS, rows_of
 from sla.promising import announce_due
 

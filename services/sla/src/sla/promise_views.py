@@ -63,8 +63,8 @@ class PromiseDetail(PromiseView):
 
 
 SELECT: Final = (
-    "select promise.*, promise_incident.title from promise"
-    " join promise_incident on promise_incident.incident = promise.incident"
+    "select promise.*, opened.data->>'title' as title from promise"
+    " join incident_fact as opened on opened.incident = promise.incident and opened.version = 1"
 )
 """Rows that `promise_view` understands. Titles may name people, so promises do not hold them."""
 

@@ -6,14 +6,15 @@ a late timer would say is said first. Reminders of the past help nobody and are 
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from opsledger_runtime import ids
 from opsledger_runtime.errors import Invalid
 from opsledger_runtime.store import Loaded, Metadata, Transaction
 from sla.domain.calendar import Calendar, add, elapsed
-from sla.domain.promise_commands import AnnounceBreak, AnnounceReminder, Command, MakePromise, PromiseSubject
+from sla.domain.commands import Subject
+from sla.domain.promise_commands import AnnounceBreak, AnnounceReminder, Command, MakePromise
 from sla.domain.promise_decider import LONGEST, PROMISE
 from sla.domain.promise_state import Mark, PromiseState
 from sla.handlers import ACTOR
@@ -77,7 +78,7 @@ async def tell(
 
 
 async def announce_due(
-    tx: Transaction, promise: str, row: Mapping[str, Any], subject: PromiseSubject, due: datetime, *, provisional: bool
+    tx: Transaction, promise: str, row: Mapping[str, Any], subject: Subject, due: datetime, *, provisional: bool
 ) -> None:
     """A timer came: announce what is pending by then, in order."""
     loaded = await tx.load(PROMISE, promise)
@@ -91,7 +92,7 @@ async def announce(
     tx: Transaction,
     promise: str,
     mark: Mark,
-    subject: PromiseSubject,
+    subject: Subject,
     correlation: str | None,
     *,
     causation: str | None,
@@ -120,6 +121,3 @@ def _announcement(promise: str, mark: Mark, state: PromiseState) -> UUID:
 def _not_before(loaded: Loaded[PromiseState], at: datetime) -> datetime:
     """The store keeps time from falling; the event's `at` says when it was, by which the promise is judged."""
     return at if loaded.time is None else max(at, loaded.time)
-
-
-SUBSCRIPTION: Final = "promises"

@@ -28,18 +28,18 @@ from sla.api.promise_bodies import (
     reminder_wish,
 )
 from sla.domain.calendar import Calendar
+from sla.domain.commands import Subject
 from sla.domain.promise_commands import (
     Command,
     KeepPromise,
     MakePromise,
     MovePromise,
     PassOnPromise,
-    PromiseSubject,
     WithdrawPromise,
 )
 from sla.domain.promise_decider import PROMISE
 from sla.projections.definitions import latest_calendar
-from sla.projections.promise_incidents import named, subjects_of
+from sla.projections.incident_facts import named, subjects_of
 from sla.promise_views import SELECT, PromiseDetail, PromiseView, promise_detail, promise_view
 from sla.promising import calendar_for, make, reminder, tell
 from sla.settings import PromiseSettings
@@ -164,7 +164,7 @@ def _add_actions(router: APIRouter, running: "Running") -> None:
     ) -> Response:
         """It is done. One that was broken stays so in the count."""
 
-        async def command(tx: Transaction, subject: PromiseSubject) -> Command:
+        async def command(tx: Transaction, subject: Subject) -> Command:
             return KeepPromise(subject=subject, at=_happened(body, tx.now))
 
         return await _act(ask, promise, command)
@@ -175,7 +175,7 @@ def _add_actions(router: APIRouter, running: "Running") -> None:
     ) -> Response:
         """Another due instant was agreed with the customer, before it was broken."""
 
-        async def command(tx: Transaction, subject: PromiseSubject) -> Command:
+        async def command(tx: Transaction, subject: Subject) -> Command:
             _, _, calendar = await _calendar(tx, body, settings)
             due, _ = due_of(body, calendar, tx.now, None)
             remind = _remind(body, settings, calendar, tx.now, due)
@@ -189,7 +189,7 @@ def _add_actions(router: APIRouter, running: "Running") -> None:
     ) -> Response:
         """Nothing is owed any more, for example because the customer does not want it."""
 
-        async def command(tx: Transaction, subject: PromiseSubject) -> Command:
+        async def command(tx: Transaction, subject: Subject) -> Command:
             return WithdrawPromise(subject=subject, at=tx.now, explanation=body.explanation)
 
         return await _act(ask, promise, command)
@@ -200,13 +200,13 @@ def _add_actions(router: APIRouter, running: "Running") -> None:
     ) -> Response:
         """Somebody else has to keep it."""
 
-        async def command(tx: Transaction, subject: PromiseSubject) -> Command:
+        async def command(tx: Transaction, subject: Subject) -> Command:
             return PassOnPromise(subject=subject, at=tx.now, owner=body.owner)
 
         return await _act(ask, promise, command)
 
 
-async def _act(ask: Ask, promise: UUID, command: Callable[[Transaction, PromiseSubject], Any]) -> Response:
+async def _act(ask: Ask, promise: UUID, command: Callable[[Transaction, Subject], Any]) -> Response:
     async def work(tx: Transaction) -> Answer:
         loaded = await tx.load(PROMISE, str(promise))
         known = await subjects_of(tx.connection, [loaded.state.incident]) if loaded.state.made else {}

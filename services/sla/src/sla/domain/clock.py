@@ -136,7 +136,8 @@ class _Segment:
 class _Walk:
     """`whole`: the working time that the clock is due after; `grant`: how much of it the last target gave.
 
-    `since`: the instant that targets count from, and the working time until then.
+    `since`: the instant that targets count from, and the working time until then. `told`: the marks in the order in
+    which they are announced; none of a clock that was cancelled.
     """
 
     segments: list[_Segment] = field(default_factory=list)
@@ -146,6 +147,7 @@ class _Walk:
     grant: timedelta = ZERO
     met: bool | None = None
     since: tuple[datetime, timedelta] | None = None
+    told: tuple[Mark, ...] = ()
 
     @property
     def target(self) -> int | None:
@@ -192,6 +194,11 @@ def read(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
     return _shown(walk, terms, now, _trace(walk.segments, terms.calendar, now))
 
 
+def figures_at(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
+    """As `read`, without a trace: what one decision asks for again and again."""
+    return _shown(_walk(tuple(fact for fact in facts if fact.at <= now), terms), terms, now, ())
+
+
 def judge(facts: Iterable[Fact], terms: Terms, now: datetime) -> Reading | None:
     """As `read`, once and without a trace: for many clocks, each of which is asked one thing."""
     return _shown(_walked(tuple(fact for fact in facts if fact.at <= now), terms), terms, now, ())
@@ -220,10 +227,7 @@ def _shown(walk: _Walk, terms: Terms, now: datetime, trace: tuple[Interval, ...]
 
 def marks(facts: Iterable[Fact], terms: Terms) -> tuple[Mark, ...]:
     """Every warning and breach, those to come included if nothing else happens, in order. None once cancelled."""
-    walk = _walk(tuple(facts), terms)
-    if not walk.segments or walk.segments[-1].state == "cancelled":
-        return ()
-    return tuple(sorted(walk.marks, key=lambda mark: (mark.at, mark.percent or 101)))
+    return _walk(tuple(facts), terms).told
 
 
 def agreed_after(facts: Iterable[Fact], pausing: frozenset[str]) -> Target | None:
@@ -272,6 +276,8 @@ def _walked(facts: Sequence[Fact], terms: Terms) -> _Walk:
         if walk.whole is not None:
             walk.marks.extend(_passed(walk, segment, walk.whole, terms, known))
         spent += counted
+    if state != "cancelled":
+        walk.told = tuple(sorted(walk.marks, key=lambda mark: (mark.at, mark.percent or 101)))
     return walk
 
 

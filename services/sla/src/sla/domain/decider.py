@@ -31,7 +31,7 @@ from opsledger_events.contexts.sla import (
 )
 from opsledger_runtime.decider import Decider
 from opsledger_runtime.errors import RuleViolated
-from sla.domain.clock import Fact, FactKind, Reading, marks, read
+from sla.domain.clock import Fact, FactKind, Reading, figures_at, marks
 from sla.domain.commands import (
     AdmitLateReport,
     Agreed,
@@ -80,7 +80,7 @@ def start_clock(command: StartClock, state: ClockState) -> Sequence[Event]:
     if state.started and not state.without_target:
         raise RuleViolated("The clock was started before.", rule="clock_starts_once")
     started = SLAClockStarted(
-        **_about(command, replace(state, metric=command.metric, kind=command.kind, party=command.party)),
+        **_about(command, command),
         **_agreed(command.agreed),
         target_seconds=-(-worth(command.target, command.calendar, command.started_at) // _SECOND),
         target_by=command.target.told() if isinstance(command.target, ByDay) else None,
@@ -351,14 +351,14 @@ def _standing(state: ClockState, command: ClockCommand) -> ClockStanding:
 
 
 def _reading(state: ClockState, command: ClockCommand, at: datetime) -> Reading:
-    reading = read(state.facts, state.terms(command.calendar), at)
+    reading = figures_at(state.facts, state.terms(command.calendar), at)
     if reading is None:
         raise RuleViolated("It happened before the clock was started.", rule="before_start")
     return reading
 
 
-def _about(command: ClockCommand, state: ClockState) -> dict[str, Any]:
-    about = {"metric": state.metric, "kind": state.kind, "party": state.party}
+def _about(command: ClockCommand, of: ClockState | StartClock) -> dict[str, Any]:
+    about = {"metric": of.metric, "kind": of.kind, "party": of.party}
     return {**command.subject.fields(), **about, "at": command.at, "cause": command.cause}
 
 

@@ -84,6 +84,16 @@ def meaning(measure: Measure, party: str | None, fact: IncidentFact) -> FactKind
     return _TOLD[measure.metric].get(fact.kind)
 
 
+def concerns(measure: Measure, fact: IncidentFact) -> bool:
+    """Whether an event can mean anything to a clock of this measure, or begin one, whatever happened before it."""
+    if fact.kind == "Opened":
+        return measure.kind == "sla" and measure.metric != "contact"
+    if fact.kind == "Assigned":
+        return measure.kind != "sla" or measure.metric == "contact" or meaning(measure, None, fact) is not None
+    again = fact.kind == "Reopened" and measure.metric == "update"
+    return again or fact.kind in _TOLD[measure.metric]
+
+
 def beginnings(measure: Measure, facts: Iterable[IncidentFact]) -> list[Beginning]:
     """Every event that may begin a clock, in order. `facts` are all of the incident's, in order."""
     found: list[Beginning] = []

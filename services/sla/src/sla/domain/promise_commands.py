@@ -2,36 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from opsledger_events.contexts.sla import PromiseAwaits, PromiseSource
+from sla.domain.commands import Subject
 
-
-@dataclass(frozen=True, slots=True)
-class PromiseSubject:
-    """The incident that a promise is about, as it is known; `assignee` is who works on it."""
-
-    incident: str
-    number: str
-    title: str
-    organisation: str | None = None
-    service: str | None = None
-    requester: str | None = None
-    team: str | None = None
-    assignee: str | None = None
-
-    def fields(self) -> dict[str, Any]:
-        """What goes into every event of the promise, by name."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "assignee"}
+_ABOUT: Final = ("incident", "number", "title", "organisation", "service", "requester", "team")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseCommand:
     """`at`: when it happened; `cause`: the id of the incident's event behind it, None where a person said so."""
 
-    subject: PromiseSubject
+    subject: Subject
     at: datetime
     cause: str | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What goes into every event of the promise of its incident, by name."""
+        return {name: getattr(self.subject, name) for name in _ABOUT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ def make_promise(command: MakePromise, state: PromiseState) -> Sequence[Event]:
     _check_reminder(command.remind, command.at, command.due)
     return [
         PromiseMade(
-            **command.subject.fields(),
+            **command.about(),
             owner=command.owner,
             text=command.text,
             due_at=command.due,
@@ -189,7 +189,7 @@ def _check_reminder(remind: datetime | None, at: datetime, due: datetime) -> Non
 
 def _about(command: PromiseCommand, state: PromiseState, reading: Reading) -> dict[str, Any]:
     return {
-        **command.subject.fields(),
+        **command.about(),
         "owner": reading.owner,
         "text": state.text,
         "due_at": reading.due,

@@ -1,9 +1,10 @@
 """What a clock remembers: its terms by name, its facts, and what has been announced. Everything else is computed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from opsledger_events import Event
 from opsledger_events.contexts.sla import (
@@ -67,18 +68,16 @@ class ClockState:
 
     def terms(self, calendar: Calendar) -> Terms:
         """What the clock is computed with, given the calendar that it names."""
-        pausing = frozenset(self.pausing_reasons)
-        return Terms(calendar, pausing, self.warning_percent, self.retarget, self.reopen)
+        return _terms_of(calendar, self.pausing_reasons, self.warning_percent, self.retarget, self.reopen)
 
-    def _revised_at(self) -> datetime:
-        """When other terms last took the place of those before."""
-        return max((fact.at for fact in self.facts if fact.kind == "rescheduled"), default=BEGINNING)
+    def _revised_at(self) -> datetime | None:
+        """When other terms last took the place of those before; None: never."""
+        return max((fact.at for fact in self.facts if fact.kind == "rescheduled"), default=None)
 
     @property
     def latest(self) -> datetime:
         """The latest instant that a fact or a standing announcement speaks of."""
-        instants = [fact.at for fact in self.facts] + [one.at for one in self.announced]
-        return max(instants, default=BEGINNING)
+        return max([one.at for told in (self.facts, self.announced) for one in told], default=BEGINNING)
 
     @property
     def agreed(self) -> Target | None:
@@ -105,15 +104,32 @@ class ClockState:
 
         What was announced for the same instant is not announced again: other terms may count to it from elsewhere.
         """
-        silent, told = self.announced_keys(), {(one.percent, one.at) for one in self.announced}
         found = marks(self.facts, self.terms(calendar))
+        revised_at = self._revised_at()
+        if not self.announced:
+            return _told_at_once(found, revised_at)
+        silent, told = self.announced_keys(), {(one.percent, one.at) for one in self.announced}
         breached = {mark.target for mark in found if mark.percent is None and (None, mark.at) in told}
-        found = _told_at_once(tuple(mark for mark in found if mark.target not in breached), self._revised_at())
+        found = _told_at_once(tuple(mark for mark in found if mark.target not in breached), revised_at)
         return tuple(mark for mark in found if mark.key not in silent and (mark.percent, mark.at) not in told)
 
 
-def _told_at_once(found: tuple[Mark, ...], revised_at: datetime) -> tuple[Mark, ...]:
+@lru_cache(maxsize=256)
+def _terms_of(
+    calendar: Calendar,
+    pausing: tuple[str, ...],
+    warning_percent: tuple[int, ...],
+    retarget: RetargetPolicy,
+    reopen: ReopenPolicy,
+) -> Terms:
+    """One object for the many clocks of an agreement."""
+    return Terms(calendar, frozenset(pausing), warning_percent, retarget, reopen)
+
+
+def _told_at_once(found: tuple[Mark, ...], revised_at: datetime | None) -> tuple[Mark, ...]:
     """Of what other terms make true at once only the last is announced: a breach outranks the warnings before it."""
+    if revised_at is None:
+        return found
     passed = [mark for mark in found if mark.at <= revised_at]
     return (*passed[-1:], *(mark for mark in found if mark.at > revised_at))
 
@@ -134,44 +150,46 @@ _KINDS: dict[type[Event], FactKind] = {
 
 def evolve(state: ClockState, event: Event) -> ClockState:
     """The state after an event; events of other aggregates change nothing."""
-    if not isinstance(event, ClockEvent):
-        return state
-    at = event.at or state.latest
-    match event:
-        case SLAClockStarted():
-            return _started(state, event)
-        case SLAClockTermsChanged():
-            return _on_other_terms(state, event, at)
-        case SLAWarningReached():
-            return _announced(state, Announced(event.percent, event.target_seconds or 0, at))
-        case SLABreached():
-            return _announced(state, Announced(None, event.target_seconds or 0, at))
-        case SLABreachWithdrawn():
-            kept = tuple(
-                one for one in state.announced if one.percent is not None or one.target != event.target_seconds
-            )
-            return replace(state, announced=kept, withdrawals=state.withdrawals + 1)
-    if type(event) not in _KINDS:
-        return state
+    change = _CHANGES.get(type(event))
+    return state if change is None else change(state, event)
+
+
+def _fact(state: ClockState, event: Any) -> ClockState:
     target: Target | None = None
-    if isinstance(event, SLAClockRetargeted):
+    if type(event) is SLAClockRetargeted:
         agreed = event.target_seconds if event.agreed_seconds is None else event.agreed_seconds
         target = _target(agreed, event.agreed_by)
-    reason = event.reason if isinstance(event, SLAClockPaused) else None
-    fact = Fact(_KINDS[type(event)], at, event.cause or "", len(state.facts), reason, target)
-    if isinstance(event, SLAClockRescheduled):
-        state = replace(state, calendar_revision=event.calendar_revision)
-    cancelled = isinstance(event, SLAClockCancelled)
-    without_target = isinstance(event, SLAClockCancelled) and event.reason == "no_target"
-    return replace(state, facts=(*state.facts, fact), cancelled=cancelled, without_target=without_target)
+    kind = _KINDS[type(event)]
+    reason = event.reason if kind == "held" else None
+    fact = Fact(kind, _at(state, event), event.cause or "", len(state.facts), reason, target)
+    revision = event.calendar_revision if kind == "rescheduled" else state.calendar_revision
+    cancelled = kind == "cancelled"
+    return replace(
+        state,
+        facts=(*state.facts, fact),
+        calendar_revision=revision,
+        cancelled=cancelled,
+        without_target=cancelled and event.reason == "no_target",
+    )
+
+
+def _at(state: ClockState, event: ClockEvent) -> datetime:
+    return event.at or state.latest
 
 
 def _target(seconds: int | None, by: DayTarget | None) -> Target | None:
     return seconds if by is None else by_day(by)
 
 
-def _announced(state: ClockState, new: Announced) -> ClockState:
+def _announced(state: ClockState, event: SLAWarningReached | SLABreached) -> ClockState:
+    percent = event.percent if type(event) is SLAWarningReached else None
+    new = Announced(percent, event.target_seconds or 0, _at(state, event))
     return replace(state, announced=(*state.announced, new))
+
+
+def _withdrawn(state: ClockState, event: SLABreachWithdrawn) -> ClockState:
+    kept = tuple(one for one in state.announced if one.percent is not None or one.target != event.target_seconds)
+    return replace(state, announced=kept, withdrawals=state.withdrawals + 1)
 
 
 def _started(state: ClockState, event: SLAClockStarted) -> ClockState:
@@ -187,21 +205,20 @@ def _started(state: ClockState, event: SLAClockStarted) -> ClockState:
         ]
         opened = Fact("opened", event.started_at, cause, 0)
         facts = [opened, *earlier, Fact("targeted", at, cause, len(earlier) + 1, None, target)]
-    return replace(
-        state,
+    return ClockState(
         started=True,
-        cancelled=False,
-        without_target=False,
         metric=event.metric,
         kind=event.kind,
         party=event.party,
         incident=event.incident,
         facts=tuple(facts),
+        announced=state.announced,
+        withdrawals=state.withdrawals,
         **_terms(event),
     )
 
 
-def _on_other_terms(state: ClockState, event: SLAClockTermsChanged, at: datetime) -> ClockState:
+def _on_other_terms(state: ClockState, event: SLAClockTermsChanged) -> ClockState:
     """What happened, told by the other terms; what is told of before them from now on comes late."""
     facts = [
         Fact(
@@ -214,7 +231,7 @@ def _on_other_terms(state: ClockState, event: SLAClockTermsChanged, at: datetime
         )
         for n, item in enumerate(event.facts)
     ]
-    facts.append(Fact("rescheduled", at, event.cause or "", len(facts)))
+    facts.append(Fact("rescheduled", _at(state, event), event.cause or "", len(facts)))
     return replace(state, facts=tuple(facts), **_terms(event))
 
 
@@ -229,3 +246,14 @@ def _terms(event: SLAClockStarted | SLAClockTermsChanged) -> dict[str, Any]:
         "retarget": event.retarget,
         "reopen": event.reopen,
     }
+
+
+_CHANGES: Final[dict[type[Event], Callable[[ClockState, Any], ClockState]]] = {
+    **dict.fromkeys(_KINDS, _fact),
+    SLAClockStarted: _started,
+    SLAClockTermsChanged: _on_other_terms,
+    SLAWarningReached: _announced,
+    SLABreached: _announced,
+    SLABreachWithdrawn: _withdrawn,
+}
+"""By the event's own class: to ask a pydantic class whether it is one costs as much as the change itself."""

@@ -128,7 +128,7 @@ def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[
     announced = [one for one in state.announced if one.target == target]
     known = (one for one in state.announced if one.target == target or one.at == standing.breached_at)
     breached_at = next((one.at for one in known if one.percent is None), None)
-    provisional = event.provisional if isinstance(event, SLABreached) else before is not None and before["provisional"]
+    provisional = event.provisional if type(event) is SLABreached else before is not None and before["provisional"]
     trail = trail_after(Trail(*(before[name] for name in _TRAIL)) if before else None, envelope)
     return {
         "id": envelope.subject,
@@ -143,7 +143,7 @@ def _row(envelope: Envelope, event: ClockEvent, state: ClockState, before: dict[
         "calendar": state.calendar,
         "calendar_revision": state.calendar_revision,
         "state": standing.state,
-        "started_at": event.started_at if isinstance(event, SLAClockStarted) else before and before["started_at"],
+        "started_at": event.started_at if type(event) is SLAClockStarted else before and before["started_at"],
         "changed_at": state.latest,
         "target_seconds": target,
         "elapsed_seconds": standing.elapsed_seconds,

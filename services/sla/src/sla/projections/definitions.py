@@ -120,11 +120,13 @@ class Terms:
 class Definitions:
     """Calendars and agreements as one transaction sees them.
 
-    What stands is read whole and kept: a transaction asks only whether it is still what stands.
+    What stands is read whole and kept: a transaction asks only whether it is still what stands, unless it was told the
+    `stamp`.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, stamp: UUID | None = None) -> None:
         self._connection = connection
+        self._stamp = stamp
         self._calendars: dict[tuple[str, int], Calendar] = {}
         self._agreements: dict[tuple[str, int], AgreementDefined] = {}
         self._found: _Present | None = None
@@ -178,8 +180,9 @@ class Definitions:
 
     async def _present(self) -> "_Present":
         if self._found is None:
-            stamp = await self._connection.fetchval("select event from definition_stamp")
-            self._found = _KNOWN.get(stamp)
+            if self._stamp is None:
+                self._stamp = await self._connection.fetchval("select event from definition_stamp")
+            self._found = None if self._stamp is None else _KNOWN.get(self._stamp)
         if self._found is None:
             self._found = _Present.of(await self._connection.fetch(_READ))
             if len(_KNOWN) >= _MOST_KNOWN:

@@ -1,14 +1,17 @@
-"""What happened to incidents, as far as clocks need it. Subscribed, by `clocks`.
+"""What happened to incidents, as far as clocks and promises need it. Subscribed, by `clocks`.
 
 One row per event, but for notes that are not meant for the requester, so the incident can be shown as it was at any
 instant: a breach names who had it then, however late it is announced. An incident whose opening is unknown has rows
-without a first one, and no clock.
+without a first one, no clock and no promise.
 """
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic_core import to_json
 
 from opsledger_events import Envelope
 from opsledger_events.contexts.incident import (
@@ -48,24 +51,49 @@ _KEPT: dict[str, tuple[str, ...]] = {
     IncidentCancelled.type_name: (),
 }
 READS = frozenset(_KEPT)
+_CHANGING: Final = frozenset({"Assigned", "Started", "Prioritised"})
+_NOW: Final = datetime.max.replace(tzinfo=UTC)
 _SUBJECT = tuple(name for name in Subject.__slots__ if name != "incident")
+
+_KEEP: Final = """
+with added as (
+  insert into incident_fact (incident, version, at, event, kind, data)
+  select incident, version, at, event, kind, data::jsonb
+    from unnest($1::text[], $2::integer[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[])
+      as new (incident, version, at, event, kind, data)
+  on conflict (incident, version) do nothing
+  returning incident, version
+)
+select incident, null::uuid as stamp from added where version = 1
+   and not exists (select from incident_fact as old where old.incident = added.incident)
+   and not exists (select from clock where clock.incident = added.incident)
+ union all
+select null, event from definition_stamp
+"""
 
 
 async def _apply(connection: Any, envelopes: Sequence[Envelope]) -> None:
-    envelopes = [envelope for envelope in envelopes if is_told(envelope)]
-    facts = [_fact(envelope) for envelope in envelopes]
-    await connection.execute(
-        "insert into incident_fact (incident, version, at, event, kind, data)"
-        " select incident, version, at, event, kind, data::jsonb from unnest($1::text[], $2::integer[],"
-        " $3::timestamptz[], $4::uuid[], $5::text[], $6::text[]) as new (incident, version, at, event, kind, data)"
-        " on conflict (incident, version) do nothing",
-        [envelope.subject for envelope in envelopes],
-        [fact.version for fact in facts],
-        [fact.at for fact in facts],
-        [fact.event for fact in facts],
-        [fact.kind for fact in facts],
-        [json.dumps(fact.data, ensure_ascii=False) for fact in facts],
+    told = [envelope for envelope in envelopes if is_told(envelope)]
+    if told:
+        await keep(connection, [(envelope.subject, fact_of(envelope)) for envelope in told])
+
+
+async def keep(connection: Any, told: Sequence[tuple[str, IncidentFact]]) -> tuple[set[str], UUID | None]:
+    """Keep what happened to incidents; returns those that are new: nothing is known of them but this, and no clock.
+
+    Beside them the stamp of the definitions that stand, which whoever keeps asks for next.
+    """
+    rows = await connection.fetch(
+        _KEEP,
+        [incident for incident, _ in told],
+        [fact.version for _, fact in told],
+        [fact.at for _, fact in told],
+        [fact.event for _, fact in told],
+        [fact.kind for _, fact in told],
+        [to_json(fact.data).decode() for _, fact in told],
     )
+    stamp = next((row["stamp"] for row in rows if row["stamp"] is not None), None)
+    return {row["incident"] for row in rows if row["incident"] is not None}, stamp
 
 
 def is_told(envelope: Envelope) -> bool:
@@ -73,7 +101,8 @@ def is_told(envelope: Envelope) -> bool:
     return envelope.type_name != IncidentNoted.type_name or envelope.data.get("public", False) is True
 
 
-def _fact(envelope: Envelope) -> IncidentFact:
+def fact_of(envelope: Envelope) -> IncidentFact:
+    """The event as clocks know it."""
     name = envelope.name.removeprefix("Incident")
     return IncidentFact(envelope.aggregateversion, envelope.time, str(envelope.id), name, _data(envelope))
 
@@ -85,22 +114,6 @@ def _data(envelope: Envelope) -> dict[str, Any]:
     if envelope.type_name != IncidentAssigned.type_name:  # an assignment to a team takes the person away
         kept = {field: value for field, value in kept.items() if value is not None}
     return kept
-
-
-async def keep_and_find(connection: Any, envelopes: Sequence[Envelope]) -> dict[str, list[IncidentFact]]:
-    """Keep what happened; what is known of each incident afterwards, in order of when it happened.
-
-    Only incidents that began earlier than the batch are read: the others are all in it.
-    """
-    await INCIDENT_FACTS.apply(connection, envelopes)
-    begun = {envelope.subject for envelope in envelopes if envelope.aggregateversion == 1}
-    found = await facts_of(connection, {envelope.subject for envelope in envelopes} - begun)
-    for envelope in envelopes:
-        if envelope.subject in begun and is_told(envelope):
-            found.setdefault(envelope.subject, []).append(_fact(envelope))
-    for facts in found.values():
-        facts.sort(key=lambda fact: (fact.at, fact.version))
-    return found
 
 
 async def facts_of(connection: Any, incidents: Iterable[str]) -> dict[str, list[IncidentFact]]:
@@ -120,17 +133,33 @@ async def facts_of(connection: Any, incidents: Iterable[str]) -> dict[str, list[
     return found
 
 
-def subject_at(incident: str, facts: Iterable[IncidentFact], at: datetime) -> Subject | None:
-    """The incident as it was at `at`; None while its opening is unknown."""
-    known = sorted(facts, key=lambda fact: (fact.at, fact.version))
-    opened = next((fact for fact in known if fact.kind == "Opened"), None)
+def subject_at(incident: str, facts: Sequence[IncidentFact], at: datetime) -> Subject | None:
+    """The incident as it was at `at`, by its facts in order; None while its opening is unknown."""
+    opened = next((fact for fact in facts if fact.kind == "Opened"), None)
     if opened is None:
         return None
     found = dict(opened.data)
-    for fact in known:
-        if fact.at <= at and fact.kind in ("Assigned", "Started", "Prioritised"):
+    for fact in facts:
+        if fact.at <= at and fact.kind in _CHANGING:
             found.update(fact.data)
     return Subject(incident=incident, **{name: found[name] for name in _SUBJECT if name in found})
+
+
+async def subjects_of(connection: Any, incidents: Iterable[str]) -> dict[str, Subject]:
+    """Incidents as they are now, as far as it is known; without those whose opening is not."""
+    found = await facts_of(connection, incidents)
+    subjects = {incident: subject_at(incident, facts, _NOW) for incident, facts in found.items()}
+    return {incident: subject for incident, subject in subjects.items() if subject is not None}
+
+
+async def named(connection: Any, id_or_number: str) -> Subject | None:
+    """The incident with this id or number."""
+    incident = await connection.fetchval(
+        "select incident from incident_fact where version = 1 and (incident = $1 or data->>'number' = $1)"
+        " order by incident = $1 desc, incident limit 1",
+        id_or_number,
+    )
+    return None if incident is None else (await subjects_of(connection, [incident])).get(incident)
 
 
 INCIDENT_FACTS = Projection("incident_facts", 1, READS, (Table("incident_fact", ("incident", "version")),), _apply)
