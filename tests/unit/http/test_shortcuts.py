@@ -1,5 +1,6 @@
 """Which endpoints have a shortcut, and which address leads to which."""
 
+from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ class _Running:
     context = "things"
     service = _Service()
     store = None
+    pool = SimpleNamespace(get_max_size=lambda: 10)
 
 
 DOORS = Doors(_Running())  # type: ignore[arg-type]
