@@ -15,7 +15,7 @@ class Sizes:
     command_body_bytes: int = 600
     command_idle_seconds: float = 5.0
     drain_seconds: float = 120.0
-    warm_seconds: float = 1.5
+    warm_seconds: float = 1.0
 
     bus_rates: tuple[int, ...] = (200, 500)
     bus_seconds: float = 5.0
@@ -36,7 +36,7 @@ class Sizes:
     clock_stories: int = 2_000
     clock_retargets: int = 200
     clock_preview: int = 100_000
-    clock_previews: int = 2
+    clock_previews: int = 1
 
     alerts_distinct: int = 10_000
     alerts_batch: int = 100
@@ -44,7 +44,7 @@ class Sizes:
     alerts_seconds: float = 5.0
 
     query_incidents: int = 1_000_000
-    query_requests: int = 120
+    query_requests: int = 100
     query_indicators: int = 3
 
     size_rounds: int = 1
