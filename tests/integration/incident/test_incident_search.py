@@ -111,10 +111,10 @@ def expected(rows: list[dict[str, Any]], filters: Filters, sort: str) -> list[st
     return [row["number"] for row in sorted(found, key=keys[sort], reverse=sort == "-opened")]
 
 
-@pytest.mark.parametrize("looked_through", [(1, 1), (40, 200), (20_000, 20_000)])
+@pytest.mark.parametrize("looked_through", [1, 40, 20_000])
 @pytest.mark.parametrize("sort", ["-opened", "opened", "priority"])
 async def test_a_search_finds_what_titles_contain_page_by_page(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, looked_through: tuple[int, int], sort: incident_queue.Sort
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, looked_through: int, sort: incident_queue.Sort
 ) -> None:
     monkeypatch.setattr(incident_queue, "_LOOKED_THROUGH", looked_through)
     rows = await filled(desk, 300)
