@@ -10,7 +10,7 @@ import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from opsledger_runtime.store import EventStore, Transaction
 
@@ -78,9 +78,7 @@ class GroupCommit:
             return await self._store.run(work, retry=retry, again=True)
 
     def _start(self) -> None:
-        task = asyncio.create_task(self._follow())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running.add(asyncio.create_task(self._follow()))
 
     def _hurry(self) -> None:
         if self._impatient is None:
@@ -95,10 +93,13 @@ class GroupCommit:
 
     async def _follow(self) -> None:
         """One transaction after the other, until nobody waits."""
-        while self._waiting:
-            members = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            if members := [member for member in members if not member.answer.done()]:
-                await self._together(members)
+        try:
+            while self._waiting:
+                members = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+                if members := [member for member in members if not member.answer.done()]:
+                    await self._together(members)
+        finally:  # at once: who comes before the loop turns again would wait for one that has ended
+            self._running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _together(self, members: list[_Member]) -> None:
         decided = False
