@@ -99,9 +99,9 @@ async def report(book: Casebook, clock: str, told: Told, command: Callable[[Cale
         return
     calendar = await book.definitions.calendar(loaded.state.calendar, loaded.state.calendar_revision)
     said = command(calendar)
-    before = [mark for mark in loaded.state.pending(calendar) if mark.at < said.at]
-    for mark in before:
-        loaded = await _announce(book, clock, loaded, mark, told.facts, calendar, cause.importid, provisional=False)
+    for mark in [mark for mark in loaded.state.pending(calendar) if mark.at < said.at]:
+        await _announce(book, clock, mark, told.facts, calendar, cause.importid, provisional=False)
+    loaded = await tx.load(CLOCK, clock)
     if is_late(loaded.state, said.at) or _not_before(loaded, said.at) != said.at:
         admission = AdmitLateReport(subject=said.subject, calendar=calendar, at=said.at, cause=said.cause, report=said)
         await tx.execute(CLOCK, clock, admission, reaction(cause, clock, "admission"), time=said.at)
@@ -143,7 +143,8 @@ async def change_terms(
     state, known = loaded.state, list(facts)
     calendar = await book.definitions.calendar(state.calendar, state.calendar_revision)
     for mark in [mark for mark in state.pending(calendar) if mark.at < at]:
-        loaded = await _announce(book, clock, loaded, mark, known, calendar, by.import_id, provisional=False)
+        await _announce(book, clock, mark, known, calendar, by.import_id, provisional=False)
+    loaded = await tx.load(CLOCK, clock)
     now = max(at, loaded.state.latest)
     subject = subject_at(state.incident, known, now)
     if subject is None or by.command_id in loaded.commands:
@@ -167,24 +168,24 @@ async def announce_due(book: Casebook, clock: str, due: datetime, *, provisional
     facts = book.facts(loaded.state.incident)
     for mark in loaded.state.pending(calendar):
         if mark.at <= due:
-            loaded = await _announce(book, clock, loaded, mark, facts, calendar, None, provisional=provisional)
+            await _announce(book, clock, mark, facts, calendar, None, provisional=provisional)
 
 
 async def _announce(
     book: Casebook,
     clock: str,
-    loaded: Loaded[ClockState],
     mark: Mark,
     facts: list[IncidentFact],
     calendar: Calendar,
     import_id: str | None,
     *,
     provisional: bool,
-) -> Loaded[ClockState]:
+) -> None:
     """`import_id`: of the event before which this is said, if that was imported."""
+    loaded = await book.tx.load(CLOCK, clock)
     subject = subject_at(loaded.state.incident, facts, mark.at)
     if subject is None:
-        return loaded
+        return
     trail = book.trail(clock)
     about: dict[str, Any] = {
         "subject": subject,
@@ -204,8 +205,7 @@ async def _announce(
         causation_id=str(trail.last_event),
         import_id=import_id or (trail.import_id if _over(trail, mark) else None),
     )
-    await book.tx.execute(CLOCK, clock, command, metadata, time=_not_before(loaded, mark.at))
-    return await book.tx.load(CLOCK, clock)
+    await book.tx.execute(CLOCK, clock, command, metadata, time=_not_before(loaded, mark.at), loaded=loaded)
 
 
 def _over(trail: Trail, mark: Mark) -> bool:
