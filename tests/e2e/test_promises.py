@@ -81,6 +81,7 @@ async def test_r18_a_note_promises_its_author_is_reminded_it_breaks_and_is_kept_
 
 async def test_r13_a_promised_day_by_hand_is_kept_in_time_and_calls_nobody(platform: Harness, mail: SmtpSink) -> None:
     incident = await opened(platform, "备件未到")
+    await platform.quiet()
     agent = platform.client("agent", subject="engineer-1")
     body = {
         "incident": incident["number"],

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
 import httpx
+from tests.support.servers import new_database
 
 from incident import api
 from incident.app import SERVICE
@@ -150,17 +150,9 @@ def alert(fingerprint: str = "d1a7c3e9b5e6a0f3", status: str = "firing", **given
 @asynccontextmanager
 async def incident_database(postgres_url: str) -> AsyncIterator[str]:
     """A migrated database of its own, for many tests one after the other: migrating takes longer than most of them."""
-    name = f"test_incident_{ids.new_id().hex}"
-    connection = await asyncpg.connect(postgres_url)
-    try:
-        await connection.execute(f"create database {name}")
-        url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-        sets = [MigrationSet("opsledger_runtime", ("es",)), MigrationSet("incident", ("incident",))]
-        await migrate(url, sets, None)
+    async with new_database(postgres_url) as url:
+        await migrate(url, [MigrationSet("opsledger_runtime", ("es",)), MigrationSet("incident", ("incident",))], None)
         yield url
-    finally:
-        await connection.execute(f"drop database if exists {name} with (force)")
-        await connection.close()
 
 
 async def _empty(pool: Any) -> None:

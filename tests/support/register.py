@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
 import httpx
+from tests.support.servers import new_database
 
 from cmdb.app import SERVICE
 from cmdb.seed import seed_store
@@ -147,17 +147,9 @@ class Register:
 @asynccontextmanager
 async def cmdb_database(postgres_url: str) -> AsyncIterator[str]:
     """A migrated database of its own, for many tests one after the other: migrating takes longer than most of them."""
-    name = f"test_cmdb_{ids.new_id().hex}"
-    connection = await asyncpg.connect(postgres_url)
-    try:
-        await connection.execute(f"create database {name}")
-        url = urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-        sets = [MigrationSet("opsledger_runtime", ("es",)), MigrationSet("cmdb", ("cmdb",))]
-        await migrate(url, sets, None)
+    async with new_database(postgres_url) as url:
+        await migrate(url, [MigrationSet("opsledger_runtime", ("es",)), MigrationSet("cmdb", ("cmdb",))], None)
         yield url
-    finally:
-        await connection.execute(f"drop database if exists {name} with (force)")
-        await connection.close()
 
 
 async def _empty(pool: Any) -> None:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -32,17 +33,28 @@ def nats_url() -> Iterator[str]:
         pytest.fail(str(error), pytrace=False)
 
 
-@pytest.fixture
-async def database(postgres_url: str) -> AsyncIterator[str]:
-    """URL of a fresh empty database, dropped afterwards even when connections are left open."""
+@asynccontextmanager
+async def new_database(postgres_url: str, like: str | None = None) -> AsyncIterator[str]:
+    """URL of a fresh database, dropped afterwards even when connections are left open.
+
+    It is empty, or a copy of the one that the URL `like` names, which nobody is connected to.
+    """
     name = f"test_{uuid.uuid4().hex}"
+    template = "template1" if like is None else urlsplit(like).path.removeprefix("/")
     connection = await asyncpg.connect(postgres_url)
     try:
-        await connection.execute(f"create database {name}")
+        await connection.execute(f"create database {name} template {template}")
         yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
     finally:
         await connection.execute(f"drop database if exists {name} with (force)")
         await connection.close()
+
+
+@pytest.fixture
+async def database(postgres_url: str) -> AsyncIterator[str]:
+    """URL of a fresh empty database."""
+    async with new_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.support import figures
-from tests.support.mart import NOW, apply
+from tests.support.mart import NOW, apply, mart
 from tests.support.reporting_doors import Reporting, reporting_doors
+from tests.support.servers import new_database
 from tests.support.stories import batches, interleaved, opened, random_story
 
 from reporting import queries
@@ -26,10 +27,17 @@ ENDS = datetime(2026, 11, 16, tzinfo=SHANGHAI)
 WINDOW = {"begins": "2026-10-05", "to": "2026-11-15"}
 
 
+@pytest.fixture(scope="module")
+async def filled(postgres_url: str) -> AsyncIterator[str]:
+    async with new_database(postgres_url) as url:
+        async with mart(url) as store:
+            await apply(store, batches(interleaved(STORY, 7), 7, 400))
+        yield url
+
+
 @pytest.fixture
-async def reporting(database: str, tmp_path: Path) -> AsyncIterator[Reporting]:
-    async with reporting_doors(database, tmp_path) as found:
-        await apply(found.store, batches(interleaved(STORY, 7), 7, 400))
+async def reporting(postgres_url: str, filled: str, tmp_path: Path) -> AsyncIterator[Reporting]:
+    async with new_database(postgres_url, filled) as database, reporting_doors(database, tmp_path) as found:
         yield found
 
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.support import figures
 from tests.support.behind import rows_behind
-from tests.support.mart import NOW, apply
+from tests.support.mart import NOW, apply, mart
 from tests.support.reporting_doors import Reporting, reporting_doors
+from tests.support.servers import new_database
 from tests.support.stories import START, Story, about, batches, interleaved, item, opened, random_story, started
 
 from opsledger_events import Envelope
@@ -28,10 +29,18 @@ async def reporting(database: str, tmp_path: Path) -> AsyncIterator[Reporting]:
         yield found
 
 
+@pytest.fixture(scope="module")
+async def filled(postgres_url: str) -> AsyncIterator[str]:
+    async with new_database(postgres_url) as url:
+        async with mart(url) as store:
+            await apply(store, batches(interleaved(TOLD, 2), 2, 200))
+        yield url
+
+
 @pytest.fixture
-async def told(reporting: Reporting) -> Reporting:
-    await apply(reporting.store, batches(interleaved(TOLD, 2), 2, 200))
-    return reporting
+async def told(postgres_url: str, filled: str, tmp_path: Path) -> AsyncIterator[Reporting]:
+    async with new_database(postgres_url, filled) as database, reporting_doors(database, tmp_path) as found:
+        yield found
 
 
 def sums(answer: dict[str, Any]) -> tuple[int, int]:
