@@ -17,9 +17,8 @@ from opsledger.applying_documents import Document, shown_seconds
 from opsledger.applying_words import chinese, say
 from opsledger.applying_yaml import Trouble, Unusable
 from opsledger_events.contexts.sla import AgreementDefined, CalendarDefined
-from opsledger_runtime.errors import Invalid
-from opsledger_runtime.http.catalogue import field_text
-from opsledger_runtime.http.problems import pointer
+from opsledger_runtime.errors import Invalid, pointer
+from opsledger_runtime.problem_texts import field_text
 
 FEW: Final = 3
 """So many days are shown; all are counted."""

@@ -1,10 +1,14 @@
-"""Which services there are. A service is imported when it is first asked for, so that one alone loads only itself."""
+"""Which services there are. A service is imported when it is first asked for, so that one alone loads only itself.
+
+Commands that run none load nothing of them: somebody waits for each.
+"""
 
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from opsledger_runtime.service import Service
+if TYPE_CHECKING:
+    from opsledger_runtime.service import Service
 
 SERVICES: Final[dict[str, str]] = {
     "incident": "incident.app",
@@ -18,17 +22,16 @@ SERVICES: Final[dict[str, str]] = {
 CONTEXTS: Final = tuple(SERVICES)
 
 
-def service(context: str) -> Service:
+def service(context: str) -> "Service":
     """The composition of one service.
 
     Raises:
         KeyError: there is no such context.
     """
-    found = import_module(SERVICES[context]).SERVICE
-    assert isinstance(found, Service), f"{SERVICES[context]}.SERVICE is no Service"  # noqa: S101 - a mistake in code
+    found: Service = import_module(SERVICES[context]).SERVICE
     return found
 
 
-def services(contexts: Sequence[str] = CONTEXTS) -> list[Service]:
+def services(contexts: Sequence[str] = CONTEXTS) -> "list[Service]":
     """The compositions of several services, in the order given."""
     return [service(context) for context in contexts]

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from opsledger_runtime import problem_texts
 from opsledger_runtime.errors import Invalid
-from opsledger_runtime.http import catalogue, positions, problems, strictjson
+from opsledger_runtime.http import positions, problems, strictjson
 from opsledger_runtime.http.pages import Page, decode_cursor, encode_cursor, page_of
 from opsledger_runtime.http.problems import Problem
 
@@ -103,15 +104,15 @@ def test_positions_of_several_writes_are_taken_together() -> None:
     ],
 )
 def test_the_language_is_the_one_preferred(header: str | None, language: str) -> None:
-    assert catalogue.choose(header) == language
+    assert problem_texts.choose(header) == language
 
 
 def test_every_code_has_texts_in_both_languages() -> None:
-    assert set(problems._STATUS) <= catalogue.codes()
-    for code in catalogue.codes():
-        for language in catalogue.LANGUAGES:
-            assert all(catalogue.text(code, language))
-        assert catalogue.text(code, "en") != catalogue.text(code, "zh-CN")
+    assert set(problems._STATUS) <= problem_texts.codes()
+    for code in problem_texts.codes():
+        for language in problem_texts.LANGUAGES:
+            assert all(problem_texts.text(code, language))
+        assert problem_texts.text(code, "en") != problem_texts.text(code, "zh-CN")
 
 
 @given(

@@ -1,6 +1,8 @@
 """The closed set of errors a domain may raise. HTTP status codes are given to them in one place, `http.problems`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class DomainError(Exception):
@@ -39,6 +41,11 @@ class VersionConflict(DomainError):
 
     def __init__(self, message: str = "It has changed since you read it. Read it again and repeat.") -> None:
         super().__init__(message, code="version_conflict")
+
+
+def pointer(path: Sequence[Any]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 @dataclass(frozen=True, slots=True)

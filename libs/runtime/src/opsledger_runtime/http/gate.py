@@ -13,11 +13,11 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from opsledger_runtime import metrics
+from opsledger_runtime import metrics, problem_texts
 from opsledger_runtime.auth import Unauthenticated
 from opsledger_runtime.clock import monotonic
-from opsledger_runtime.http import catalogue, problems, strictjson
 from opsledger_runtime.http import exchange as exchanges
+from opsledger_runtime.http import problems, strictjson
 from opsledger_runtime.http.exchange import Exchange
 from opsledger_runtime.http.head import Head
 from opsledger_runtime.http.problems import Problem
@@ -63,7 +63,7 @@ class Gate:
             method=scope["method"],
             path=scope["path"].encode(errors="replace").decode(),
             query=scope["query_string"].decode("latin-1"),
-            language=catalogue.choose(head.get(b"accept-language")),
+            language=problem_texts.choose(head.get(b"accept-language")),
             trace=continue_trace(head.get(b"traceparent")),
             head=head,
         )

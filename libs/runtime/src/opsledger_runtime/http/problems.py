@@ -12,8 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from opsledger_runtime import errors
-from opsledger_runtime.http import catalogue
+from opsledger_runtime import errors, problem_texts
 from opsledger_runtime.http.exchange import Exchange
 from opsledger_runtime.transient import is_transient
 
@@ -74,7 +73,7 @@ _FRAMEWORK: Final[dict[int, str]] = {
 
 
 class Problem(HTTPException):
-    """An error of the doors themselves, by code of the catalogue; `values` fill its text.
+    """An error of the doors themselves, by code of `problem_texts`; `values` fill its text.
 
     It is an HTTPException so that FastAPI lets it through while it reads a body.
     """
@@ -101,12 +100,12 @@ def response(error: BaseException, exchange: Exchange) -> Response:
     found: list[dict[str, str]] = []
     if isinstance(error, Problem):
         status, code = error.status_code, error.code
-        title, detail = catalogue.text(code, language, error.values)
+        title, detail = problem_texts.text(code, language, error.values)
         headers.update(error.headers or {})
         found = [{"pointer": item.pointer, "detail": item.detail} for item in error.errors]
     elif isinstance(error, errors.DomainError):
         status, code, detail = _domain_status(error), error.code, _worded(error, exchange)
-        title = catalogue.text(_generic(error), language)[0]
+        title = problem_texts.text(_generic(error), language)[0]
         if isinstance(error, errors.Invalid):
             found = [{"pointer": item.pointer, "detail": item.detail} for item in error.errors]
     elif isinstance(error, RequestValidationError):
@@ -114,16 +113,16 @@ def response(error: BaseException, exchange: Exchange) -> Response:
         # An id that cannot be one names nothing.
         nowhere = all(item["loc"][:1] == ("path",) for item in error.errors())
         status, code = (404, "not_found") if nowhere else (422, "invalid")
-        title, detail = catalogue.text(code, language)
+        title, detail = problem_texts.text(code, language)
     elif isinstance(error, HTTPException):
         status = error.status_code
         code = _FRAMEWORK.get(status, "bad_request" if status < 500 else "internal")
-        title, detail = catalogue.text(code, language)
+        title, detail = problem_texts.text(code, language)
         headers.update(error.headers or {})
     else:
         code = unforeseen_code(error)
         status = _STATUS[code]
-        title, detail = catalogue.text(code, language)
+        title, detail = problem_texts.text(code, language)
     if status == 503 and "Retry-After" not in headers:
         headers["Retry-After"] = "2"
     exchange.code = code
@@ -150,16 +149,16 @@ def response(error: BaseException, exchange: Exchange) -> Response:
 
 def _worded(error: errors.DomainError, exchange: Exchange) -> str:
     """The service's own sentence for the code in the caller's language; the domain itself speaks English."""
-    if exchange.running is None or exchange.language == catalogue.DEFAULT:
+    if exchange.running is None or exchange.language == problem_texts.DEFAULT:
         return error.message
     return exchange.running.service.messages.get(error.code, error.message)
 
 
 def _languages(error: BaseException, exchange: Exchange) -> str:
     """The language of the answer, and English beside it where the service has no other words for its refusal."""
-    if isinstance(error, errors.DomainError) and exchange.language != catalogue.DEFAULT:
+    if isinstance(error, errors.DomainError) and exchange.language != problem_texts.DEFAULT:
         translated = exchange.running is not None and error.code in exchange.running.service.messages
-        return exchange.language if translated else f"{exchange.language}, {catalogue.DEFAULT}"
+        return exchange.language if translated else f"{exchange.language}, {problem_texts.DEFAULT}"
     return exchange.language
 
 
@@ -211,12 +210,7 @@ def _generic(error: errors.DomainError) -> str:
 
 def _field(item: Mapping[str, Any], language: str) -> dict[str, str]:
     where, *inside = item["loc"]
-    detail = catalogue.field_text(item["type"], language, item.get("ctx") or {}, item["msg"])
+    detail = problem_texts.field_text(item["type"], language, item.get("ctx") or {}, item["msg"])
     if where == "body":
-        return {"pointer": pointer(inside), "detail": detail}
+        return {"pointer": errors.pointer(inside), "detail": detail}
     return {"parameter": str(inside[0]) if inside else "", "in": str(where), "detail": detail}
-
-
-def pointer(path: Sequence[Any]) -> str:
-    """A JSON pointer (RFC 6901)."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)

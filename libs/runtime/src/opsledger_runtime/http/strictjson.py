@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from opsledger_runtime.errors import FieldError
-from opsledger_runtime.http.problems import Problem, pointer
+from opsledger_runtime.errors import FieldError, pointer
+from opsledger_runtime.http.problems import Problem
 
 MAX_DEPTH: Final = 64
 MAX_INTEGER: Final = 2**53 - 1
