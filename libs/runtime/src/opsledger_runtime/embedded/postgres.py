@@ -136,8 +136,9 @@ class EmbeddedPostgres:
             "fsync": "on" if self.durable else "off",
         }
         if self.durable:
-            # Histories of millions of events are read from memory then, and their pages seldom logged whole.
-            settings |= {"shared_buffers": shared_buffers(), "max_wal_size": "4GB"}
+            # Histories of millions of events are read from memory then, and their pages seldom logged whole; what is
+            # logged between two checkpoints is replayed after a crash, which takes some 4 s for each gigabyte.
+            settings |= {"shared_buffers": shared_buffers(), "max_wal_size": "2GB"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def _prepare_folder(self) -> SystemUser | None:
