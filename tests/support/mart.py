@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import asyncpg
+from tests.support.servers import new_database
 
 from opsledger_events import Envelope
 from opsledger_runtime.clock import FixedClock
@@ -29,6 +30,15 @@ async def mart(url: str, now: datetime = NOW) -> AsyncIterator[EventStore]:
         yield EventStore("reporting", "test", pool, FixedClock(now))
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def filled_mart(postgres_url: str, told: Sequence[Sequence[Envelope]]) -> AsyncIterator[str]:
+    """URL of a mart that these batches filled, to be copied: filling takes longer than most tests do."""
+    async with new_database(postgres_url) as url:
+        async with mart(url) as store:
+            await apply(store, told)
+        yield url
 
 
 async def create_reader(url: str) -> None:

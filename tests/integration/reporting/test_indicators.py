@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.support import figures
-from tests.support.mart import NOW, apply, mart
+from tests.support.mart import NOW, apply, filled_mart
 from tests.support.reporting_doors import Reporting, reporting_doors
 from tests.support.servers import new_database
 from tests.support.stories import batches, interleaved, opened, random_story
@@ -29,9 +29,7 @@ WINDOW = {"begins": "2026-10-05", "to": "2026-11-15"}
 
 @pytest.fixture(scope="module")
 async def filled(postgres_url: str) -> AsyncIterator[str]:
-    async with new_database(postgres_url) as url:
-        async with mart(url) as store:
-            await apply(store, batches(interleaved(STORY, 7), 7, 400))
+    async with filled_mart(postgres_url, batches(interleaved(STORY, 7), 7, 400)) as url:
         yield url
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.support import figures
 from tests.support.behind import rows_behind
-from tests.support.mart import NOW, apply, mart
+from tests.support.mart import NOW, apply, filled_mart
 from tests.support.reporting_doors import Reporting, reporting_doors
 from tests.support.servers import new_database
 from tests.support.stories import START, Story, about, batches, interleaved, item, opened, random_story, started
@@ -31,9 +31,7 @@ async def reporting(database: str, tmp_path: Path) -> AsyncIterator[Reporting]:
 
 @pytest.fixture(scope="module")
 async def filled(postgres_url: str) -> AsyncIterator[str]:
-    async with new_database(postgres_url) as url:
-        async with mart(url) as store:
-            await apply(store, batches(interleaved(TOLD, 2), 2, 200))
+    async with filled_mart(postgres_url, batches(interleaved(TOLD, 2), 2, 200)) as url:
         yield url
 
 
